@@ -1,0 +1,27 @@
+/** The Koa application, made from its parts. */
+import Router from '@koa/router';
+import Koa from 'koa';
+import { healthz, type ReadinessParts, readyz } from './operations/health.js';
+import { metricsPage } from './operations/metrics-page.js';
+import { SEND_PATH } from './paths.js';
+import { everyRequest, type PipelineParts, sendRequest } from './pipeline.js';
+import type { RequestState } from './request-state.js';
+
+/** Everything that requests need. */
+export interface AppParts extends PipelineParts, ReadinessParts {}
+
+/** Makes the application: the request path of pipeline.ts, and the operators' routes. */
+export function createApp(parts: AppParts): Koa<RequestState> {
+  const app = new Koa<RequestState>();
+  const router = new Router<RequestState>();
+  for (const layer of everyRequest(parts)) app.use(layer);
+  router.post(SEND_PATH, ...sendRequest(parts));
+  router.get('/healthz', healthz());
+  router.get('/readyz', readyz(parts));
+  router.get('/metrics', metricsPage(parts.metrics, parts.publisher));
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  // What no layer can answer any more: mostly a sender that hung up before its answer.
+  app.on('error', (err: unknown) => parts.log.debug({ err }, 'response.failed'));
+  return app;
+}

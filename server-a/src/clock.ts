@@ -1,0 +1,28 @@
+/** Wall-clock time as text, made at most once a millisecond. */
+
+let cachedMs = 0;
+let cachedIso = '';
+
+/** Returns the time now in ISO 8601, UTC, with milliseconds. */
+export function isoNow(): string {
+  const now = Date.now();
+  if (now !== cachedMs) {
+    cachedMs = now;
+    cachedIso = new Date(now).toISOString();
+  }
+  return cachedIso;
+}
+
+/** The time now as a UTC day (`YYYY-MM-DD`) and the whole seconds left of it (at least 1). */
+export interface UtcDay {
+  readonly day: string;
+  readonly secondsLeft: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** Returns the current UTC day: quotas are counted by it. */
+export function utcDay(nowMs = Date.now()): UtcDay {
+  const secondsLeft = Math.max(1, Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1000));
+  return { day: (nowMs === cachedMs ? cachedIso : new Date(nowMs).toISOString()).slice(0, 10), secondsLeft };
+}

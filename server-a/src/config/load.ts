@@ -1,0 +1,115 @@
+/**
+ * The only reader of the environment: takes variables and the files that they name, and returns a checked
+ * configuration or every fault at once.
+ */
+import { readFileSync } from 'node:fs';
+import * as yup from 'yup';
+import { ENVIRONMENT, type Environment, FILE_VARIABLES } from './environment.js';
+import { ConfigError, type ConfigFault } from './faults.js';
+import { type Registry, readRegistry } from './registry.js';
+
+/** Certificates for one service, as PEM. */
+export interface TlsFiles {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+/** The whole configuration. */
+export interface Config {
+  readonly env: Environment;
+  /** Clients and providers as they were at the time of reading. */
+  readonly registry: Registry;
+  readonly redisTls: TlsFiles;
+  readonly rabbitmqTls: TlsFiles;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+type Add = (fault: ConfigFault) => void;
+
+/**
+ * Reads and checks the configuration.
+ *
+ * @throws {ConfigError} with every fault, by variable and path; no fault quotes a key, a password or a value that
+ * could hold one
+ */
+export function loadConfig(source: Variables): Config {
+  const faults: ConfigFault[] = [];
+  const add: Add = (fault) => void faults.push(fault);
+
+  const given = withFiles(source, add);
+  const env = readEnvironment(given, add);
+  const registry = readRegistry(given['CLIENT_CONFIG'], given['PROVIDERS_CONFIG'], add);
+  const redisTls = readTls('REDIS', given, add);
+  const rabbitmqTls = readTls('RABBITMQ', given, add);
+  if (
+    given['RABBITMQ_OUTBOUND_QUEUE'] !== undefined &&
+    env?.RABBITMQ_OUTBOUND_QUEUE === env?.RABBITMQ_HEARTBEAT_QUEUE
+  ) {
+    add({
+      variable: 'RABBITMQ_HEARTBEAT_QUEUE',
+      path: '',
+      message: 'must differ from RABBITMQ_OUTBOUND_QUEUE',
+    });
+  }
+  if (env === undefined || registry === undefined || faults.length > 0) throw new ConfigError(faults);
+  return { env, registry, redisTls, rabbitmqTls };
+}
+
+/** Replaces each `<NAME>_FILE` by the content of its file, under `<NAME>`. An empty variable counts as not set. */
+function withFiles(source: Variables, add: Add): Variables {
+  const given: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(source)) if (value !== '') given[name] = value;
+  for (const name of FILE_VARIABLES) {
+    const path = given[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (given[name] !== undefined) {
+      add({ variable: `${name}_FILE`, path: '', message: `cannot be set together with ${name}` });
+      continue;
+    }
+    given[name] = readTextFile(`${name}_FILE`, path, add);
+  }
+  return given;
+}
+
+function readTextFile(variable: string, path: string, add: Add): string | undefined {
+  return readFile(variable, path, add)
+    ?.toString('utf8')
+    .replace(/\r?\n$/, '');
+}
+
+function readFile(variable: string, path: string, add: Add): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+    add({ variable, path: '', message: `names a file that cannot be read (${code})` });
+    return undefined;
+  }
+}
+
+function readEnvironment(given: Variables, add: Add): Environment | undefined {
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(ENVIRONMENT.describe().fields)) {
+    const { fallback, read } = 'meta' in field ? (field.meta ?? {}) : {};
+    const raw = given[name];
+    values[name] = raw === undefined ? fallback : read?.(raw);
+  }
+  try {
+    return ENVIRONMENT.validateSync(values, { strict: true, abortEarly: false });
+  } catch (error) {
+    if (!yup.ValidationError.isError(error)) throw error;
+    for (const fault of error.inner) add({ variable: fault.path ?? '', path: '', message: fault.message });
+    return undefined;
+  }
+}
+
+function readTls(service: 'REDIS' | 'RABBITMQ', given: Variables, add: Add): TlsFiles {
+  const read = (part: 'CA' | 'CERT' | 'KEY'): Buffer | undefined => {
+    const variable = `${service}_TLS_${part}_FILE`;
+    const path = given[variable];
+    return path === undefined ? undefined : readFile(variable, path, add);
+  };
+  const [ca, cert, key] = [read('CA'), read('CERT'), read('KEY')];
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+}

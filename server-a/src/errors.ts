@@ -1,0 +1,158 @@
+/**
+ * The error catalogue: every code that the gateway answers, with its status, its message and what the sender
+ * should do. The README's table is held to this object by a test.
+ */
+
+/** One row of the catalogue. */
+export interface ErrorDefinition {
+  /** HTTP status, unless the thrown error narrows it (413 and 415 are INVALID_PAYLOAD too). */
+  readonly status: number;
+  /** Sentence for a person; says nothing of the gateway's inside. */
+  readonly message: string;
+  /** What the sender should do; for the documentation. */
+  readonly retry: string;
+}
+
+/** Every error code, keyed by the code itself. The first eight are the send endpoint's, from the specification. */
+export const ERRORS = {
+  INVALID_PAYLOAD: {
+    status: 400,
+    message: 'The request is not valid.',
+    retry: 'Correct the fields named in details and send with a new key.',
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    message: 'The API-Key header is missing, unknown or disabled.',
+    retry: 'Correct the API key; the idempotency key is not used up.',
+  },
+  UNKNOWN_PROVIDER: {
+    status: 422,
+    message: 'A provider in the request is not known.',
+    retry: 'Use a name from details.allowed, with a new key.',
+  },
+  PROVIDER_DISABLED: {
+    status: 409,
+    message: 'The requested provider is disabled.',
+    retry: 'Choose another provider, with a new key.',
+  },
+  ALL_PROVIDERS_DISABLED: {
+    status: 409,
+    message: 'All requested providers are disabled.',
+    retry: 'Choose other providers, with a new key.',
+  },
+  NO_PROVIDER_AVAILABLE: {
+    status: 503,
+    message: 'No provider is available at the moment.',
+    retry: 'Retry after Retry-After seconds.',
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    message: 'The daily quota is used up.',
+    retry: 'Retry after Retry-After seconds (the quota resets at midnight UTC).',
+  },
+  INTERNAL_ERROR: {
+    status: 500,
+    message: 'The request could not be processed. Retry with the same idempotency key.',
+    retry:
+      'Retry with the same key after Retry-After seconds; details.accepted says whether it may have been accepted.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    message: 'There is nothing at this path.',
+    retry: 'Correct the path.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    message: 'This path does not serve this method.',
+    retry: 'Use a method from the Allow header.',
+  },
+} as const satisfies Record<string, ErrorDefinition>;
+
+/** A code of the catalogue. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One fault of a request: the field (or header) and what would be right. */
+export interface FieldFault {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** What may be added to an error of the catalogue where it is thrown. */
+export interface ErrorExtras {
+  /** Structured facts for the sender; serialised as they are. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Narrower HTTP status than the catalogue's (413, 415). */
+  readonly status?: number;
+  /** Response headers, for instance `Retry-After`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What really happened, for the log only. */
+  readonly cause?: unknown;
+}
+
+/** An answer that refuses: thrown by any layer, turned into a body by {@link renderError} alone. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, once rendered: an answer that was stored must go out with the same bytes. */
+  rendered: string | undefined;
+
+  constructor(code: ErrorCode, extras: ErrorExtras = {}) {
+    super(ERRORS[code].message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.code = code;
+    this.status = extras.status ?? ERRORS[code].status;
+    this.details = extras.details;
+    this.headers = extras.headers ?? NO_HEADERS;
+  }
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Seconds after which a sender should retry an INTERNAL_ERROR: reconnects and failovers take about this long. */
+const INTERNAL_RETRY_SECONDS = '1';
+
+/**
+ * Makes an INTERNAL_ERROR.
+ *
+ * @param accepted whether the message may nevertheless be in the broker: `no` is certain, `unknown` is not
+ * @param cause what really happened, for the log
+ */
+export function internalError(accepted: 'no' | 'unknown', cause?: unknown): ApiError {
+  return new ApiError('INTERNAL_ERROR', {
+    details: { accepted, retry: 'same_key' },
+    headers: { 'Retry-After': INTERNAL_RETRY_SECONDS },
+    cause,
+  });
+}
+
+/** Makes an INVALID_PAYLOAD that names each fault by field. */
+export function invalidPayload(errors: readonly FieldFault[], status = 400): ApiError {
+  return new ApiError('INVALID_PAYLOAD', { details: { errors }, status });
+}
+
+/**
+ * Returns what was thrown as an {@link ApiError}; anything but one becomes an INTERNAL_ERROR that shows nothing of
+ * it.
+ */
+export function toApiError(thrown: unknown): ApiError {
+  return thrown instanceof ApiError ? thrown : internalError('no', thrown);
+}
+
+/**
+ * Serialises an error body, `{ error_code, message, details?, tracking_id?, timestamp }`, once: a second call
+ * returns the same bytes, whatever its arguments.
+ *
+ * @param now ISO 8601 time of the answer
+ */
+export function renderError(error: ApiError, trackingId: string | undefined, now: string): string {
+  error.rendered ??= JSON.stringify({
+    error_code: error.code,
+    message: error.message,
+    details: error.details,
+    tracking_id: trackingId,
+    timestamp: now,
+  });
+  return error.rendered;
+}

@@ -1,0 +1,64 @@
+import { utcDay } from '../clock.js';
+import type { Client } from '../config/registry.js';
+import { ApiError, internalError } from '../errors.js';
+import type { Publisher } from '../rabbitmq/publisher.js';
+import { QUOTA_TTL_SECONDS, quotaCounterKey } from '../redis/keys.js';
+import type { Scripts } from '../redis/scripts.js';
+import { type Context, fromEarlierLayer, type Layer } from '../request-state.js';
+import type { Settlement } from '../settlement.js';
+
+/** What this layer needs. */
+export interface QuotaParts {
+  readonly scripts: Scripts;
+  readonly settlement: Settlement;
+  readonly publisher: Pick<Publisher, 'refusal'>;
+  /** First part of the counters' keys. */
+  readonly prefix: string;
+}
+
+/**
+ * Takes one unit of the client's daily quota, or refuses with 429; gives it back when the message certainly did not
+ * reach the broker. A key that an earlier attempt has paid for is not charged again.
+ */
+export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): Layer {
+  return async function quota(ctx, next) {
+    // Charging for what cannot be sent would only have to be undone.
+    const refusal = publisher.refusal;
+    if (refusal !== undefined) throw internalError('no', new Error(`publisher: ${refusal}`));
+    if (ctx.state.claim?.paid !== true) await charge(ctx, fromEarlierLayer(ctx, 'client'));
+    try {
+      await next();
+    } catch (error) {
+      await giveBack(ctx);
+      throw error;
+    }
+  };
+
+  async function charge(ctx: Context, client: Client): Promise<void> {
+    const { day, secondsLeft } = utcDay();
+    const counter = quotaCounterKey(prefix, client.key, day);
+    const { status, used } = await scripts.consume(counter, client.dailyQuota, QUOTA_TTL_SECONDS);
+    // draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset.
+    ctx.set('RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
+    ctx.set('RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
+    if (status === 'exceeded') {
+      throw new ApiError('TOO_MANY_REQUESTS', {
+        details: { daily_quota: client.dailyQuota },
+        headers: { 'Retry-After': String(secondsLeft) },
+      });
+    }
+    ctx.state.charge = { counter };
+  }
+
+  async function giveBack(ctx: Context): Promise<void> {
+    const { charge, published, claim } = ctx.state;
+    if (charge === undefined) return;
+    const refund = (): Promise<void> => settlement.settle('refund', () => scripts.refund(charge.counter));
+    if (published?.kind !== 'unknown') {
+      await refund();
+    } else if (claim === undefined) {
+      // With a key, the unit stays with the key, and the idempotency layer settles both together.
+      void published.late.then((outcome) => (outcome === 'refused' ? refund() : undefined));
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/** The process: reads the configuration, starts the gateway, obeys signals. The only caller of process.exit. */
+import { existsSync } from 'node:fs';
+import { ConfigError } from './config/faults.js';
+import { loadConfig } from './config/load.js';
+import { type Gateway, startGateway } from './gateway.js';
+import { createLogging, type Logging } from './logging.js';
+
+/** In development a `.env` beside the process is read; real environment variables win. */
+function loadDotEnv(): void {
+  if (process.env['NODE_ENV'] !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
+}
+
+function reportFaults({ log }: Logging, error: ConfigError): void {
+  log.fatal({ faults: error.faults }, 'config.invalid');
+  const lines = error.faults.map(({ variable, path, message }) => `  ${variable}${path} ${message}\n`);
+  process.stderr.write(`The configuration is not valid:\n${lines.join('')}`);
+}
+
+/** Ends the process in order at the first signal, at once at the second or when the time is up. */
+function stopOnSignals(gateway: Gateway, { log, flush }: Logging, timeoutMs: number): void {
+  let stopping = false;
+  const exit = (code: number): never => {
+    flush();
+    process.exit(code);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      log.warn({ signal }, 'shutdown.forced');
+      exit(1);
+    }
+    stopping = true;
+    log.info({ signal }, 'shutdown.started');
+    setTimeout(() => {
+      log.error('shutdown.timed_out');
+      exit(1);
+    }, timeoutMs);
+    gateway.stop().then(
+      () => {
+        log.info('shutdown.done');
+        exit(0);
+      },
+      (err: unknown) => {
+        log.error({ err }, 'shutdown.failed');
+        exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** A fault that nobody foresaw: say it and end; whoever runs us starts us anew, and the invariants survive a crash. */
+function endOnUnforeseen({ log, flush }: Logging): void {
+  const end = (err: unknown): void => {
+    log.fatal({ err }, 'process.unforeseen');
+    flush();
+    process.exit(70);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}
+
+async function main(): Promise<void> {
+  loadDotEnv();
+  let logging = createLogging(process.env['SERVICE_NAME'] || 'server-a', 'info');
+  try {
+    const config = loadConfig(process.env);
+    logging.flush();
+    logging = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
+    endOnUnforeseen(logging);
+    const gateway = await startGateway(config, logging.log);
+    stopOnSignals(gateway, logging, config.env.SHUTDOWN_TIMEOUT_MS);
+    logging.log.info(
+      {
+        address: gateway.address.address,
+        port: gateway.address.port,
+        clients: config.registry.clients.length,
+        providers: config.registry.providers.length,
+        config_fingerprint: config.registry.fingerprints,
+        node: process.version,
+      },
+      'gateway.started',
+    );
+  } catch (error) {
+    if (error instanceof ConfigError) reportFaults(logging, error);
+    else logging.log.fatal({ err: error }, 'gateway.not_started');
+    logging.flush();
+    process.exit(1);
+  }
+}
+
+await main();

@@ -1,0 +1,162 @@
+/**
+ * The metric catalogue: every series that Server A exposes. The README's table is held to this object by a test.
+ * Labels carry client names, never keys.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry as PromRegistry, Summary } from 'prom-client';
+import type { Registry } from './config/registry.js';
+
+/** How a send request ended, as the `outcome` label: accepted, replayed, or the error code in lower case. */
+export type RequestOutcome = 'accepted' | 'replayed' | Lowercase<string>;
+
+/** What became of a publish, as the `outcome` label. */
+export type PublishResult = 'confirmed' | 'returned' | 'nacked' | 'timed_out' | 'connection_lost' | 'refused';
+
+/** What the idempotency layer did, as the `outcome` label. */
+export type IdempotencyOutcome =
+  | 'claimed'
+  | 'replayed'
+  | 'waited'
+  | 'taken_over'
+  | 'mismatch'
+  | 'store_failed'
+  | 'lost';
+
+/** Quantiles of both summaries. */
+const PERCENTILES = [0.5, 0.9, 0.99, 0.999];
+/**
+ * A sliding window of two minutes in two buckets: quantiles that follow the day, at two digest insertions an
+ * observation (five, the usual number of buckets, cost more than the rest of the metrics together).
+ */
+const WINDOW = { maxAgeSeconds: 120, ageBuckets: 2, pruneAgedBuckets: false };
+
+/** The client label of a request whose key is not registered. */
+export const UNKNOWN_CLIENT = 'unknown';
+
+/** Makes all metrics on a registry of their own. */
+export function createMetrics() {
+  const registry = new PromRegistry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    providersConfigTotal: new Gauge({
+      name: 'sms_providers_config_total',
+      help: 'Providers in the configuration',
+      registers,
+    }),
+    providerActive: new Gauge({
+      name: 'sms_provider_active',
+      help: '1 if the provider is active in the configuration',
+      labelNames: ['provider'],
+      registers,
+    }),
+    providerOperational: new Gauge({
+      name: 'sms_provider_operational',
+      help: '1 if the provider is operational in the configuration',
+      labelNames: ['provider'],
+      registers,
+    }),
+    rejectedUnknownProvider: new Counter({
+      name: 'sms_request_rejected_unknown_provider_total',
+      help: 'Requests rejected with UNKNOWN_PROVIDER',
+      labelNames: ['client'],
+      registers,
+    }),
+    rejectedProviderDisabled: new Counter({
+      name: 'sms_request_rejected_provider_disabled_total',
+      help: 'Requests rejected with PROVIDER_DISABLED or ALL_PROVIDERS_DISABLED, once for each provider they named',
+      labelNames: ['client', 'provider'],
+      registers,
+    }),
+    rejectedNoProviderAvailable: new Counter({
+      name: 'sms_request_rejected_no_provider_available_total',
+      help: 'Requests rejected with NO_PROVIDER_AVAILABLE',
+      labelNames: ['client'],
+      registers,
+    }),
+    configFingerprintMismatch: new Counter({
+      name: 'sms_config_fingerprint_mismatch_total',
+      help: 'Fingerprints that differ from those of Server B; Server B compares, so here it stays 0',
+      labelNames: ['kind'],
+      registers,
+    }),
+    requests: new Counter({
+      name: 'sms_send_requests_total',
+      help: 'Answers of the send endpoint, by client name and outcome',
+      labelNames: ['client', 'outcome'],
+      registers,
+    }),
+    requestDuration: new Summary({
+      name: 'sms_send_request_duration_seconds',
+      help: 'Time from the first byte of a send request to its answer, over two minutes',
+      percentiles: PERCENTILES,
+      ...WINDOW,
+      registers,
+    }),
+    publishes: new Counter({
+      name: 'sms_publish_total',
+      help: 'Messages handed to RabbitMQ, by outcome; refused = not sent at all',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    publishDuration: new Summary({
+      name: 'sms_publish_confirm_duration_seconds',
+      help: "Time from a publish to the broker's confirm, over two minutes",
+      percentiles: PERCENTILES,
+      ...WINDOW,
+      registers,
+    }),
+    publishesInFlight: new Gauge({
+      name: 'sms_publish_in_flight',
+      help: 'Messages that wait for the confirm of the broker',
+      registers,
+    }),
+    publishesInFlightLimit: new Gauge({
+      name: 'sms_publish_in_flight_limit',
+      help: 'MAX_IN_FLIGHT',
+      registers,
+    }),
+    idempotency: new Counter({
+      name: 'sms_idempotency_total',
+      help: 'What the idempotency layer did with keyed requests',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    heartbeats: new Counter({
+      name: 'sms_heartbeats_total',
+      help: 'Heartbeats to Server B, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    dependencyReady: new Gauge({
+      name: 'sms_dependency_ready',
+      help: '1 if the service can be used',
+      labelNames: ['service'],
+      registers,
+    }),
+    configInfo: new Gauge({
+      name: 'sms_config_info',
+      help: 'Always 1; the fingerprints of the configuration in force as labels',
+      labelNames: ['clients', 'providers'],
+      registers,
+    }),
+  } as const;
+}
+
+/** All metrics of the process. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Sets the gauges that describe clients and providers; call again after a reload. */
+export function describeRegistry(metrics: Metrics, { providers, fingerprints }: Registry): void {
+  metrics.providersConfigTotal.set(providers.length);
+  metrics.providerActive.reset();
+  metrics.providerOperational.reset();
+  metrics.configInfo.reset();
+  for (const provider of providers) {
+    metrics.providerActive.set({ provider: provider.name }, provider.isActive ? 1 : 0);
+    metrics.providerOperational.set({ provider: provider.name }, provider.isOperational ? 1 : 0);
+  }
+  metrics.configInfo.set({ clients: fingerprints.clients, providers: fingerprints.providers }, 1);
+  // The kinds exist from the start, so that an alert on them has something to look at.
+  for (const kind of ['clients', 'providers']) metrics.configFingerprintMismatch.inc({ kind }, 0);
+}

@@ -1,0 +1,170 @@
+/** Publishing with confirms: every message has an outcome, in time, and memory stays flat. */
+import type { Options } from 'amqplib';
+import type { Metrics } from '../metrics.js';
+import { ReplyDeadlines, type Wait } from '../reply-deadlines.js';
+import type { RabbitMqLink, Unusable } from './connect.js';
+
+/** A message to hand to the broker. */
+export interface OutgoingMessage {
+  readonly queue: string;
+  readonly content: Buffer;
+  readonly options: Options.Publish & { readonly messageId: string };
+}
+
+/** Why a message is certainly not in its queue. */
+export type RefusalReason = Unusable | 'overloaded' | 'closing' | 'returned' | 'nacked';
+
+/** How an unknown outcome ends: the confirm or the refusal came late, or the connection ended without either. */
+export type LateOutcome = 'confirmed' | 'refused' | 'unknown';
+
+/** What became of a publish within its time. */
+export type PublishOutcome =
+  | { readonly kind: 'confirmed' }
+  /** Definite: the message is in no queue. */
+  | { readonly kind: 'refused'; readonly reason: RefusalReason }
+  /** The message was sent, and nothing was heard of it. */
+  | {
+      readonly kind: 'unknown';
+      readonly reason: 'timed_out' | 'connection_lost';
+      readonly late: Promise<LateOutcome>;
+    };
+
+const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
+const LOST: Promise<LateOutcome> = Promise.resolve('unknown');
+
+/** What amqplib says of a negative confirm; every other error means that the channel ended. */
+const NACKED = 'message nacked';
+
+/** One message on its way. */
+class Publish implements Wait {
+  readonly messageId: string;
+  readonly sentAt = performance.now();
+  /** Answers the request; undefined once answered. */
+  resolve: ((outcome: PublishOutcome) => void) | undefined;
+  /** Tells what came after the limit; set when the limit has passed. */
+  resolveLate: ((outcome: LateOutcome) => void) | undefined;
+  readonly #timedOut: () => void;
+
+  constructor(messageId: string, resolve: (outcome: PublishOutcome) => void, timedOut: () => void) {
+    this.messageId = messageId;
+    this.resolve = resolve;
+    this.#timedOut = timedOut;
+  }
+
+  expire(): void {
+    this.#timedOut();
+    const late = new Promise<LateOutcome>((resolve) => {
+      this.resolveLate = resolve;
+    });
+    this.resolve?.({ kind: 'unknown', reason: 'timed_out', late });
+    this.resolve = undefined;
+  }
+}
+
+/** Publishes persistent messages on the link's confirm channel. */
+export class Publisher {
+  readonly #link: RabbitMqLink;
+  readonly #metrics: Metrics;
+  readonly #maxInFlight: number;
+  readonly #deadlines: ReplyDeadlines;
+  /** Ids that the broker has returned and not yet confirmed: the return comes just before its confirm. */
+  readonly #returned = new Set<string>();
+  readonly #confirmed;
+  readonly #timedOut = (): void => this.#metrics.publishes.inc({ outcome: 'timed_out' });
+  #inFlight = 0;
+  #closing = false;
+  #onIdle: (() => void) | undefined;
+
+  /**
+   * @param timeoutMs milliseconds to wait for a confirm before the outcome counts as unknown
+   * @param maxInFlight messages that may be unconfirmed at once, those that timed out included
+   */
+  constructor(link: RabbitMqLink, metrics: Metrics, timeoutMs: number, maxInFlight: number) {
+    this.#link = link;
+    this.#metrics = metrics;
+    this.#maxInFlight = maxInFlight;
+    this.#deadlines = new ReplyDeadlines(timeoutMs);
+    this.#confirmed = metrics.publishes.labels('confirmed');
+    metrics.publishesInFlightLimit.set(maxInFlight);
+  }
+
+  /** Connects, in the background and for ever. @param onReady is called whenever messages can flow (again) */
+  start(onReady: () => void): Promise<void> {
+    return this.#link.start({
+      onReady,
+      onReturn: (messageId) => {
+        this.#returned.add(messageId);
+        this.#link.restoreQueues();
+      },
+    });
+  }
+
+  /** Messages that wait for a confirm. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Why a publish would be refused now; undefined = it would be sent. */
+  get refusal(): RefusalReason | undefined {
+    if (this.#closing) return 'closing';
+    if (this.#inFlight >= this.#maxInFlight) return 'overloaded';
+    return this.#link.unusable;
+  }
+
+  /** Hands one message over. Never rejects, and answers within the time limit; refuses at once what cannot be sent. */
+  publish(message: OutgoingMessage): Promise<PublishOutcome> {
+    const reason = this.refusal;
+    const channel = this.#link.channelForPublish();
+    if (reason !== undefined || channel === undefined) return this.#refuse(reason ?? 'disconnected');
+    return new Promise((resolve) => {
+      const publish = new Publish(message.options.messageId, resolve, this.#timedOut);
+      try {
+        channel.publish('', message.queue, message.content, message.options, (error: unknown) => {
+          this.#settle(publish, error);
+        });
+      } catch {
+        // Thrown before a byte was sent: the channel ended in this very turn.
+        resolve(this.#refuse('disconnected'));
+        return;
+      }
+      this.#inFlight += 1;
+      this.#deadlines.begin(publish);
+    });
+  }
+
+  /** Refuses new messages and waits until every sent one has its outcome. */
+  async drain(): Promise<void> {
+    this.#closing = true;
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  async #refuse(reason: RefusalReason): Promise<PublishOutcome> {
+    this.#metrics.publishes.inc({ outcome: 'refused' });
+    return { kind: 'refused', reason };
+  }
+
+  #settle(publish: Publish, error: unknown): void {
+    this.#inFlight -= 1;
+    this.#deadlines.end(publish);
+    const returned = this.#returned.size > 0 && this.#returned.delete(publish.messageId);
+    if (error === null && !returned) {
+      this.#confirmed.inc();
+      this.#metrics.publishDuration.observe((performance.now() - publish.sentAt) / 1000);
+      publish.resolve?.(CONFIRMED);
+      publish.resolveLate?.('confirmed');
+    } else if (returned || (error instanceof Error && error.message === NACKED)) {
+      const reason = returned ? 'returned' : 'nacked';
+      this.#metrics.publishes.inc({ outcome: reason });
+      publish.resolve?.({ kind: 'refused', reason });
+      publish.resolveLate?.('refused');
+    } else {
+      this.#metrics.publishes.inc({ outcome: 'connection_lost' });
+      publish.resolve?.({ kind: 'unknown', reason: 'connection_lost', late: LOST });
+      publish.resolveLate?.('unknown');
+    }
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+}
