@@ -20,9 +20,14 @@ export interface UtcDay {
 }
 
 const DAY_MS = 86_400_000;
+let cachedDay = '';
+let cachedDayEndsMs = 0;
 
 /** Returns the current UTC day: quotas are counted by it. */
 export function utcDay(nowMs = Date.now()): UtcDay {
-  const secondsLeft = Math.max(1, Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1000));
-  return { day: (nowMs === cachedMs ? cachedIso : new Date(nowMs).toISOString()).slice(0, 10), secondsLeft };
+  if (nowMs >= cachedDayEndsMs || nowMs < cachedDayEndsMs - DAY_MS) {
+    cachedDayEndsMs = nowMs - (nowMs % DAY_MS) + DAY_MS;
+    cachedDay = new Date(nowMs).toISOString().slice(0, 10);
+  }
+  return { day: cachedDay, secondsLeft: Math.ceil((cachedDayEndsMs - nowMs) / 1000) };
 }

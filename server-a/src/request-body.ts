@@ -9,13 +9,13 @@ export const BODY_LIMIT_BYTES = 32 * 1024;
 const MEDIA_TYPE = /^application\/json\s*(?:;|$)/i;
 
 /**
- * The parser reads JSON as text in latin1, in which every byte is one character: so the bytes come through unchanged,
+ * The parser reads JSON as text in which every byte is one character ('binary'): so the bytes come through unchanged,
  * and what is not UTF-8 can be told from what is. (Read as UTF-8, a wrong byte would become U+FFFD, like an honest one.)
  */
 const textOptions: bodyParser.Options & { readonly encoding: string } = {
   enableTypes: ['text'],
   extendTypes: { text: ['application/json'] },
-  encoding: 'latin1',
+  encoding: 'binary',
   textLimit: `${BODY_LIMIT_BYTES}b`,
 };
 const readText = bodyParser(textOptions);

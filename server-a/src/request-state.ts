@@ -37,8 +37,8 @@ export interface RequestState {
   registry?: Registry;
   /** idempotency (keyed) or validation (unkeyed) -> validation: the body's bytes. */
   rawBody?: Buffer;
-  /** idempotency -> itself, observe-request: what became of the key. */
-  idempotency?: 'claimed' | 'replayed';
+  /** idempotency -> observe-request: the answer is an earlier one's. */
+  replayed?: boolean;
   /** idempotency -> quota, publish: the key's claim. */
   claim?: Claim;
   /** idempotency (keyed) or publish (unkeyed) -> errors, observe-request: UUIDv4. */

@@ -1,6 +1,6 @@
 /** Writes to Redis that must still be made after their request was answered: tried again until Redis is back. */
 import type { Log } from './logging.js';
-import { RedisUnavailable } from './redis/connect.js';
+import { RedisUnavailable } from './redis/unavailable.js';
 
 /** Milliseconds between two tries. */
 const RETRY_MS = 200;
@@ -38,9 +38,19 @@ export class Settlement {
     try {
       done(await write());
     } catch (err) {
-      if (this.#mayRetry(kind, err)) void this.#retry(kind, write, done);
-      else this.#log.error({ kind, err }, 'settlement.failed');
+      this.retryLater(kind, write, err, done);
     }
+  }
+
+  /** Goes on with a write whose first try failed, in the background; see {@link settle}. */
+  retryLater<T>(
+    kind: SettlementKind,
+    write: () => Promise<T>,
+    err: unknown,
+    done: (result: T) => void = () => {},
+  ): void {
+    if (this.#mayRetry(kind, err)) void this.#retry(kind, write, done);
+    else this.#log.error({ kind, err }, 'settlement.failed');
   }
 
   /** Stops trying again. */

@@ -20,9 +20,12 @@ export class WriteCoalescer {
     if (this.#held) return;
     this.#held = true;
     this.#socket.cork();
-    // amqplib's multiplexer writes in an immediate that it asks for in a tick. A tick later than that, ours is behind.
-    process.nextTick(this.#releaseAfterTurn);
+    // amqplib's multiplexer writes in an immediate that it asks for in the tick after the publish, and the publish comes
+    // after this: two ticks on, ours stands behind it.
+    process.nextTick(this.#nextTick);
   }
+
+  readonly #nextTick = (): void => process.nextTick(this.#releaseAfterTurn);
 
   readonly #releaseAfterTurn = (): void => {
     setImmediate(this.#release);

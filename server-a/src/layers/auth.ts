@@ -4,8 +4,8 @@ import type { Layer } from '../request-state.js';
 
 /** Lets requests of registered, active clients through; 401 for every other. */
 export function auth(): Layer {
-  return async function auth(ctx, next) {
+  return function auth(ctx, next) {
     if (clientOf(ctx)?.isActive !== true) throw new ApiError('UNAUTHORIZED');
-    await next();
+    return next();
   };
 }

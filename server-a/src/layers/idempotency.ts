@@ -67,52 +67,19 @@ export function idempotency(parts: IdempotencyParts): Layer {
       ttlSeconds: parts.ttlSeconds,
       strict: parts.rejectMismatch,
     };
-    const reply = await claimOrWait(ctx, request);
+    let reply = await scripts.claim(request);
+    if (reply.status === 'in_flight') reply = await waitForTwin(ctx, request);
     ctx.state.trackingId = fromCompact(reply.id);
     if (reply.status === 'mismatch' || reply.mismatch) reportMismatch(ctx, client);
     if (reply.status === 'mismatch') throw mismatch();
     if (reply.status === 'done') {
       replay(ctx, reply);
-      return undefined;
+      return;
     }
-    ctx.state.idempotency = 'claimed';
     count(reply.takenOver ? 'taken_over' : 'claimed');
-    const claim: Claim = {
-      record: request.record,
-      owner: request.owner,
-      id: reply.id,
-      fingerprint: request.fingerprint,
-      paid: reply.paid,
-    };
+    const { record, owner, fingerprint } = request;
+    const claim: Claim = { record, owner, fingerprint, id: reply.id, paid: reply.paid };
     ctx.state.claim = claim;
-    return answerOnce(ctx, claim, next);
-  };
-
-  /** Claims the key, or waits until its owner has answered or given up. */
-  async function claimOrWait(
-    ctx: Context,
-    request: ClaimRequest,
-  ): Promise<Exclude<ClaimReply, { status: 'in_flight' }>> {
-    let reply = await scripts.claim(request);
-    if (reply.status !== 'in_flight') return reply;
-    count('waited');
-    const waitUntil = performance.now() + TWIN_WAIT_MS;
-    for (let pauseMs = TWIN_PAUSE.firstMs; ; pauseMs = Math.min(2 * pauseMs, TWIN_PAUSE.maxMs)) {
-      ctx.state.trackingId = fromCompact(reply.id);
-      if (performance.now() + pauseMs > waitUntil) {
-        throw internalError(
-          'unknown',
-          new Error('the request that holds this idempotency key has not ended'),
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      reply = await scripts.claim(request);
-      if (reply.status !== 'in_flight') return reply;
-    }
-  }
-
-  /** Runs the layers within, and stores their answer before it goes out; or gives the key back. */
-  async function answerOnce(ctx: Context, claim: Claim, next: () => Promise<unknown>): Promise<void> {
     try {
       await next();
     } catch (thrown) {
@@ -121,7 +88,29 @@ export function idempotency(parts: IdempotencyParts): Layer {
       else await store(claim, error.status, renderError(error, undefined, isoNow()), keptFor(error));
       throw error;
     }
+    // The answer goes out when it is stored, or when it is known that it cannot be now.
     await store(claim, 202, '', parts.ttlSeconds * 1000);
+  };
+
+  /** Looks again until the twin that holds the key has answered or given up; then this one replays, or goes on. */
+  async function waitForTwin(
+    ctx: Context,
+    request: ClaimRequest,
+  ): Promise<Exclude<ClaimReply, { status: 'in_flight' }>> {
+    count('waited');
+    const waitUntil = performance.now() + TWIN_WAIT_MS;
+    for (let pauseMs = TWIN_PAUSE.firstMs; ; pauseMs = Math.min(2 * pauseMs, TWIN_PAUSE.maxMs)) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      const reply = await scripts.claim(request);
+      if (reply.status !== 'in_flight') return reply;
+      if (performance.now() + pauseMs > waitUntil) {
+        ctx.state.trackingId = fromCompact(reply.id);
+        throw internalError(
+          'unknown',
+          new Error('the request that holds this idempotency key has not ended'),
+        );
+      }
+    }
   }
 
   /** Milliseconds that a refusal is kept: no longer than it tells the sender to wait. */
@@ -132,16 +121,15 @@ export function idempotency(parts: IdempotencyParts): Layer {
     return seconds * 1000;
   }
 
-  function store({ record, owner, id, fingerprint }: Claim, httpStatus: number, body: string, ttlMs: number) {
-    return parts.settlement.settle('store', async () => {
-      try {
-        if (!(await scripts.store({ record, owner, id, fingerprint, httpStatus, body, ttlMs })))
-          count('lost');
-      } catch (error) {
-        count('store_failed');
-        throw error;
-      }
-    });
+  async function store(claim: Claim, httpStatus: number, body: string, ttlMs: number): Promise<void> {
+    const { record, owner, id, fingerprint } = claim;
+    const write = () => scripts.store({ record, owner, id, fingerprint, httpStatus, body, ttlMs });
+    try {
+      if (!(await write())) count('lost');
+    } catch (err) {
+      count('store_failed');
+      parts.settlement.retryLater('store', write, err);
+    }
   }
 
   function release(
@@ -181,7 +169,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
   }
 
   function replay(ctx: Context, reply: Extract<ClaimReply, { status: 'done' }>): void {
-    ctx.state.idempotency = 'replayed';
+    ctx.state.replayed = true;
     count('replayed');
     ctx.set('Idempotent-Replayed', 'true');
     if (reply.httpStatus === 202) {

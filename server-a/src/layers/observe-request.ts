@@ -42,7 +42,7 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
 }
 
 function outcomeOf(ctx: Context, error: ApiError | undefined): string {
-  if (ctx.state.idempotency === 'replayed') return 'replayed';
+  if (ctx.state.replayed === true) return 'replayed';
   return error === undefined ? 'accepted' : error.code.toLowerCase();
 }
 

@@ -21,7 +21,7 @@ const NO_PROVIDER_RETRY_SECONDS = 60;
  */
 export function providerGate({ enabled, metrics, log }: ProviderGateParts): Layer {
   const block = blocker(metrics, log);
-  return async function providerGate(ctx, next) {
+  return function providerGate(ctx, next) {
     const registry = fromEarlierLayer(ctx, 'registry');
     const names = fromEarlierLayer(ctx, 'request').providers ?? [];
     if (names.length === 0) {
@@ -34,7 +34,7 @@ export function providerGate({ enabled, metrics, log }: ProviderGateParts): Laye
         ? available(known, (error) => block(ctx, error, known))
         : canonical;
     }
-    await next();
+    return next();
   };
 }
 

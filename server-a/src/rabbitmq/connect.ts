@@ -17,6 +17,11 @@ const CONNECT_TIMEOUT_MS = 5000;
 const HEARTBEAT_SECONDS = 5;
 /** Frames that a channel buffers before it asks its writer to pause; the in-flight cap bounds it long before. */
 const CHANNEL_BUFFER_FRAMES = 65_536;
+/**
+ * Bytes that one turn's messages may have and still leave in one write: the socket's own default, 16 KiB, is reached by
+ * some twenty messages, and amqplib writes the rest one by one. Memory is bounded by the in-flight cap.
+ */
+const WRITE_BUFFER_BYTES = 1024 * 1024;
 /** Milliseconds between attempts to open a channel anew on a connection that lives. */
 const REOPEN_DELAY_MS = 250;
 /** Milliseconds to wait for the broker's goodbye. */
@@ -64,11 +69,15 @@ export class RabbitMqLink {
   async start(listener: LinkListener): Promise<void> {
     const { url, tls, log } = this.#options;
     this.#listener = listener;
-    const recovering = await connect(withHeartbeat(url), {
+    const socketOptions = {
       ...tls,
       noDelay: true,
       keepAlive: true,
       timeout: CONNECT_TIMEOUT_MS,
+      writableHighWaterMark: WRITE_BUFFER_BYTES,
+    };
+    const recovering = await connect(withHeartbeat(url), {
+      ...socketOptions,
       recovery: {
         ...RECOVERY_DELAY,
         waitForConnect: false,

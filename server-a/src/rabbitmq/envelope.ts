@@ -51,7 +51,7 @@ export function toMessage(envelope: Envelope, { queue, serviceName }: EnvelopeTa
       mandatory: true,
       contentType: 'application/json',
       messageId: envelope.trackingId,
-      timestamp: Math.floor(Date.parse(envelope.createdAt) / 1000),
+      timestamp: Math.floor(Date.now() / 1000),
       appId: serviceName,
       type: ENVELOPE_TYPE,
       expiration: String(envelope.ttlSeconds * 1000),

@@ -79,7 +79,7 @@ function message({ registry, queue, serviceName }: HeartbeatOptions) {
       mandatory: true,
       contentType: 'application/json',
       messageId: randomUUID(),
-      timestamp: Math.floor(Date.parse(ts) / 1000),
+      timestamp: Math.floor(Date.now() / 1000),
       appId: serviceName,
       type: HEARTBEAT_TYPE,
     },

@@ -7,18 +7,7 @@ import { WriteCoalescer } from '../write-coalescer.js';
 import { connectorWith } from './connector.js';
 import { RedisClock } from './redis-clock.js';
 import { defineScripts } from './scripts.js';
-
-/** Thrown when Redis gave no answer: not connected, not in time, or connection lost while waiting. */
-export class RedisUnavailable extends Error {
-  override readonly name = 'RedisUnavailable';
-  /** The command was sent, so it may have run; false = it certainly did not. */
-  readonly maybeRan: boolean;
-
-  constructor(message: string, maybeRan: boolean, cause?: unknown) {
-    super(message, { cause });
-    this.maybeRan = maybeRan;
-  }
-}
+import { RedisUnavailable } from './unavailable.js';
 
 /** Milliseconds between attempts to reconnect, at the most: back within a second of the server's return. */
 const MAX_RETRY_DELAY_MS = 1000;
@@ -81,10 +70,15 @@ export class RedisLink {
    * Runs one command and waits for its reply at most the limit.
    *
    * @param send sends the command
+   * @param read turns the reply into what is resolved
    * @param onLate is given the reply if it comes after the limit: what took effect may have to be undone
    * @throws {RedisUnavailable} when there is no reply in time; and what Redis itself answers as an error
    */
-  call<T>(send: () => Promise<T>, onLate?: (reply: T) => void): Promise<T> {
+  call<Reply, T>(
+    send: () => Promise<Reply>,
+    read: (reply: Reply) => T,
+    onLate?: (reply: Reply) => void,
+  ): Promise<T> {
     if (!this.usable) return Promise.reject(new RedisUnavailable('Redis is not connected', false));
     this.#coalescer?.hold();
     return new Promise<T>((resolve, reject) => {
@@ -97,26 +91,28 @@ export class RedisLink {
         },
       };
       this.#deadlines.begin(wait);
-      send().then(
-        (reply) => {
-          this.#silent = false;
-          if (expired) {
-            onLate?.(reply);
-          } else {
+      send()
+        .then(
+          (reply) => {
+            this.#silent = false;
+            if (expired) {
+              onLate?.(reply);
+              return;
+            }
             this.#deadlines.end(wait);
-            resolve(reply);
-          }
-        },
-        (error: unknown) => {
-          this.#deadlines.end(wait);
-          // What Redis answered passes through; what ioredis says means that the connection ended first.
-          reject(
-            error instanceof ReplyError
-              ? error
-              : new RedisUnavailable('the connection to Redis ended', true, error),
-          );
-        },
-      );
+            resolve(read(reply));
+          },
+          (error: unknown) => {
+            this.#deadlines.end(wait);
+            // What Redis answered passes through; what ioredis says means that the connection ended first.
+            reject(
+              error instanceof ReplyError
+                ? error
+                : new RedisUnavailable('the connection to Redis ended', true, error),
+            );
+          },
+        )
+        .catch(reject);
     });
   }
 

@@ -40,9 +40,12 @@ export class RedisClock {
   async synchronise(): Promise<void> {
     const askedAt = performance.now();
     try {
-      const [seconds = 0, microseconds = 0] = await this.#link.call(() => this.#link.redis.time());
+      const redisNowMs = await this.#link.call(
+        () => this.#link.redis.time(),
+        ([seconds, microseconds]) => Number(seconds) * 1000 + Number(microseconds) / 1000,
+      );
       const answeredAt = performance.now();
-      this.#offsetMs = Number(seconds) * 1000 + Number(microseconds) / 1000 - (askedAt + answeredAt) / 2;
+      this.#offsetMs = redisNowMs - (askedAt + answeredAt) / 2;
       this.#synchronisedAt = answeredAt;
     } catch {
       // Not connected any more: the next connection asks again.

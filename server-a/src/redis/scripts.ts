@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
 import type { RedisLink } from './connect.js';
+import { RedisUnavailable } from './unavailable.js';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -118,6 +119,9 @@ export interface ReleaseRequest {
 /** What became of a unit. `used` counts the day's units. */
 export type ConsumeReply = { readonly status: 'consumed' | 'exceeded'; readonly used: number };
 
+/** The script came too late to run: its deadline had passed at Redis, whose time it tells. */
+type Late = { readonly status: 'late'; readonly redisNowMs: number };
+
 /** The scripts, callable. Every method throws RedisUnavailable where Redis gives no answer in time. */
 export class Scripts {
   readonly #link: RedisLink;
@@ -128,74 +132,93 @@ export class Scripts {
 
   /** Claims a key. A claim that succeeds only after the limit is given back. */
   async claim(request: ClaimRequest): Promise<ClaimReply> {
+    const reply = await this.#claimInTime(request);
+    return reply.status === 'late' ? this.#again(reply, () => this.#claimInTime(request)) : reply;
+  }
+
+  /** Stores an answer; false = the key has passed to another owner, or is answered. */
+  store({ record, owner, id, fingerprint, httpStatus, body, ttlMs }: StoreRequest): Promise<boolean> {
+    const { redis } = this.#link;
+    return this.#link.call(
+      () => redis.idempotencyStore(record, owner, id, fingerprint, httpStatus, body, ttlMs),
+      (reply) => reply === 'stored',
+    );
+  }
+
+  /** Gives a claim back or holds it; false = the key has passed to another owner, or is answered. */
+  release({ record, owner, paid, holdMs, ttlSeconds }: ReleaseRequest): Promise<boolean> {
+    return this.#link.call(
+      () => this.#link.redis.idempotencyRelease(record, owner, paid ? 1 : 0, holdMs, ttlSeconds),
+      (reply) => reply !== 'lost',
+    );
+  }
+
+  /** Takes one unit. A unit that was taken only after the limit is given back. */
+  async consume(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply> {
+    const reply = await this.#consumeInTime(counter, limit, ttlSeconds);
+    return reply.status === 'late'
+      ? this.#again(reply, () => this.#consumeInTime(counter, limit, ttlSeconds))
+      : reply;
+  }
+
+  /** Gives one unit back. */
+  refund(counter: string): Promise<void> {
+    return this.#link.call(
+      () => this.#link.redis.quotaRefund(counter),
+      () => undefined,
+    );
+  }
+
+  #claimInTime(request: ClaimRequest): Promise<ClaimReply | Late> {
     const { record, candidate, owner, fingerprint, leaseMs, ttlSeconds, strict } = request;
-    const reply = await this.#inTime(
-      (deadline) =>
-        this.#link.redis.idempotencyClaim(
+    const { redis, clock } = this.#link;
+    const only = strict ? 1 : 0;
+    return this.#link.call(
+      () =>
+        redis.idempotencyClaim(
           record,
           candidate,
           owner,
           fingerprint,
           leaseMs,
           ttlSeconds,
-          deadline,
-          strict ? 1 : 0,
+          clock.deadline(),
+          only,
         ),
-      (late) => {
-        if (late[0] !== 'claimed') return;
-        void this.release({ record, owner, paid: late[3] === 1, holdMs: 0, ttlSeconds }).catch(() => {});
+      readClaim,
+      ([status, , , paid]) => {
+        if (status !== 'claimed') return;
+        this.release({ record, owner, paid: paid === 1, holdMs: 0, ttlSeconds }).catch(() => {});
       },
     );
-    return readClaim(reply);
   }
 
-  /** Stores an answer; false = the key has passed to another owner, or is answered. */
-  async store({ record, owner, id, fingerprint, httpStatus, body, ttlMs }: StoreRequest): Promise<boolean> {
-    const reply = await this.#link.call(() =>
-      this.#link.redis.idempotencyStore(record, owner, id, fingerprint, httpStatus, body, ttlMs),
-    );
-    return reply === 'stored';
-  }
-
-  /** Gives a claim back or holds it; false = the key has passed to another owner, or is answered. */
-  async release({ record, owner, paid, holdMs, ttlSeconds }: ReleaseRequest): Promise<boolean> {
-    const reply = await this.#link.call(() =>
-      this.#link.redis.idempotencyRelease(record, owner, paid ? 1 : 0, holdMs, ttlSeconds),
-    );
-    return reply !== 'lost';
-  }
-
-  /** Takes one unit. A unit that was taken only after the limit is given back. */
-  async consume(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply> {
-    const [status, used] = await this.#inTime(
-      (deadline) => this.#link.redis.quotaConsume(counter, limit, ttlSeconds, deadline),
-      (late) => {
-        if (late[0] === 'consumed') void this.refund(counter).catch(() => {});
+  #consumeInTime(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply | Late> {
+    return this.#link.call(
+      () => this.#link.redis.quotaConsume(counter, limit, ttlSeconds, this.#link.clock.deadline()),
+      readConsume,
+      ([status]) => {
+        if (status === 'consumed') this.refund(counter).catch(() => {});
       },
     );
-    if (status !== 'consumed' && status !== 'exceeded') throw unexpected('quota_consume');
-    return { status, used: Number(used) };
   }
 
-  /** Gives one unit back. */
-  async refund(counter: string): Promise<void> {
-    await this.#link.call(() => this.#link.redis.quotaRefund(counter));
-  }
-
-  /** Runs a script that refuses to run late; where only our idea of Redis's time was wrong, runs it once more. */
-  async #inTime(
-    send: (deadline: number) => Promise<unknown[]>,
-    onLate: (reply: unknown[]) => void,
-  ): Promise<unknown[]> {
-    const reply = await this.#link.call(() => send(this.#link.clock.deadline()), onLate);
-    if (reply[0] !== 'late') return reply;
-    this.#link.clock.correct(Number(reply[1]));
-    return this.#link.call(() => send(this.#link.clock.deadline()), onLate);
+  /** Runs a script that was refused as late once more: it was answered in time, so our idea of Redis's time was wrong. */
+  async #again<T>(late: Late, run: () => Promise<T | Late>): Promise<T> {
+    this.#link.clock.correct(late.redisNowMs);
+    const reply = await run();
+    if (isLate(reply)) throw new RedisUnavailable('Redis did not run the script in time', false);
+    return reply;
   }
 }
 
-function readClaim(reply: unknown[]): ClaimReply {
+function isLate(reply: unknown): reply is Late {
+  return typeof reply === 'object' && reply !== null && 'status' in reply && reply.status === 'late';
+}
+
+function readClaim(reply: unknown[]): ClaimReply | Late {
   const [status, id, a, b, c, d] = reply;
+  if (status === 'late') return { status, redisNowMs: Number(id) };
   if (typeof id !== 'string') throw unexpected('idempotency_claim');
   switch (status) {
     case 'claimed':
@@ -209,6 +232,12 @@ function readClaim(reply: unknown[]): ClaimReply {
     default:
       throw unexpected('idempotency_claim');
   }
+}
+
+function readConsume([status, value]: unknown[]): ConsumeReply | Late {
+  if (status === 'late') return { status, redisNowMs: Number(value) };
+  if (status !== 'consumed' && status !== 'exceeded') throw unexpected('quota_consume');
+  return { status, used: Number(value) };
 }
 
 function unexpected(script: string): Error {
