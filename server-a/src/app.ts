@@ -2,13 +2,13 @@
 import Router from '@koa/router';
 import Koa from 'koa';
 import { healthz, type ReadinessParts, readyz } from './operations/health.js';
-import { metricsPage } from './operations/metrics-page.js';
+import { type MetricsPageParts, metricsPage } from './operations/metrics-page.js';
 import { SEND_PATH } from './paths.js';
 import { everyRequest, type PipelineParts, sendRequest } from './pipeline.js';
 import type { RequestState } from './request-state.js';
 
 /** Everything that requests need. */
-export interface AppParts extends PipelineParts, ReadinessParts {}
+export type AppParts = PipelineParts & ReadinessParts & MetricsPageParts;
 
 /** Makes the application: the request path of pipeline.ts, and the operators' routes. */
 export function createApp(parts: AppParts): Koa<RequestState> {
@@ -18,7 +18,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   router.post(SEND_PATH, ...sendRequest(parts));
   router.get('/healthz', healthz());
   router.get('/readyz', readyz(parts));
-  router.get('/metrics', metricsPage(parts.metrics, parts.publisher));
+  router.get('/metrics', metricsPage(parts));
   app.use(router.routes());
   app.use(router.allowedMethods());
   // What no layer can answer any more: mostly a sender that hung up before its answer.

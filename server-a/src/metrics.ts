@@ -95,15 +95,15 @@ export function createMetrics() {
     }),
     requestDuration: new Summary({
       name: 'sms_send_request_duration_seconds',
-      help: 'Time from the first byte of a send request to its answer, over two minutes',
+      help: 'Time from the headers of a send request to its answer, over two minutes',
       percentiles: PERCENTILES,
       ...WINDOW,
       registers,
     }),
     publishes: new Counter({
       name: 'sms_publish_total',
-      help: 'Messages handed to RabbitMQ, by outcome; refused = not sent at all',
-      labelNames: ['outcome'],
+      help: 'Messages handed to RabbitMQ, by kind and outcome; refused = not sent at all',
+      labelNames: ['kind', 'outcome'],
       registers,
     }),
     publishDuration: new Histogram({

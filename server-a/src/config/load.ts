@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import * as yup from 'yup';
+import { deadLetterQueue } from '../rabbitmq/topology.js';
 import { ENVIRONMENT, type Environment, FILE_VARIABLES } from './environment.js';
 import { ConfigError, type ConfigFault } from './faults.js';
 import { type Registry, readRegistry } from './registry.js';
@@ -42,18 +43,19 @@ export function loadConfig(source: Variables): Config {
   const registry = readRegistry(given['CLIENT_CONFIG'], given['PROVIDERS_CONFIG'], add);
   const redisTls = readTls('REDIS', given, add);
   const rabbitmqTls = readTls('RABBITMQ', given, add);
-  if (
-    given['RABBITMQ_OUTBOUND_QUEUE'] !== undefined &&
-    env?.RABBITMQ_OUTBOUND_QUEUE === env?.RABBITMQ_HEARTBEAT_QUEUE
-  ) {
-    add({
-      variable: 'RABBITMQ_HEARTBEAT_QUEUE',
-      path: '',
-      message: 'must differ from RABBITMQ_OUTBOUND_QUEUE',
-    });
-  }
+  if (env !== undefined) checkQueues(env, add);
   if (env === undefined || registry === undefined || faults.length > 0) throw new ConfigError(faults);
   return { env, registry, redisTls, rabbitmqTls };
+}
+
+/** A heartbeat among messages, or among dead letters, would be taken for one. */
+function checkQueues(
+  { RABBITMQ_OUTBOUND_QUEUE: outbound, RABBITMQ_HEARTBEAT_QUEUE: heartbeat }: Environment,
+  add: Add,
+) {
+  if (heartbeat !== outbound && heartbeat !== deadLetterQueue(outbound)) return;
+  const message = 'must differ from RABBITMQ_OUTBOUND_QUEUE and its queue of dead letters';
+  add({ variable: 'RABBITMQ_HEARTBEAT_QUEUE', path: '', message });
 }
 
 /** Replaces each `<NAME>_FILE` by the content of its file, under `<NAME>`. An empty variable counts as not set. */

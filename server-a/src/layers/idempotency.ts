@@ -29,8 +29,8 @@ export interface IdempotencyParts {
   readonly rejectMismatch: boolean;
 }
 
-/** Milliseconds that a twin waits for the first one's answer: with its last look it still answers within 3 s. */
-const TWIN_WAIT_MS = 2400;
+/** Milliseconds that a twin waits for the first one's answer: with its first and last look it still answers within 3 s. */
+const TWIN_WAIT_MS = 1900;
 /** Milliseconds between a twin's looks: soon at first (most answers are a few milliseconds away), then more rarely. */
 const TWIN_PAUSE = { firstMs: 4, maxMs: 100 };
 /**
@@ -101,7 +101,9 @@ export function idempotency(parts: IdempotencyParts): Layer {
     const waitUntil = performance.now() + TWIN_WAIT_MS;
     for (let pauseMs = TWIN_PAUSE.firstMs; ; pauseMs = Math.min(2 * pauseMs, TWIN_PAUSE.maxMs)) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      const reply = await scripts.claim(request);
+      const reply = await scripts.claim(request).catch((error: unknown) => {
+        throw internalError('unknown', error);
+      });
       if (reply.status !== 'in_flight') return reply;
       if (performance.now() + pauseMs > waitUntil) {
         ctx.state.trackingId = fromCompact(reply.id);

@@ -1,6 +1,7 @@
 import { acceptedBody, answerJson } from '../answers.js';
 import { isoNow } from '../clock.js';
 import { internalError } from '../errors.js';
+import { notAccepted } from '../not-accepted.js';
 import { type EnvelopeTarget, toMessage } from '../rabbitmq/envelope.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
 import { fromEarlierLayer, type Layer } from '../request-state.js';
@@ -35,10 +36,10 @@ export function publish({ publisher, target }: PublishParts): Layer {
     const outcome = await publisher.publish(message);
     ctx.state.published = outcome;
     if (outcome.kind !== 'confirmed') {
-      throw internalError(
-        outcome.kind === 'refused' ? 'no' : 'unknown',
-        new Error(`publish: ${outcome.reason}`),
-      );
+      const cause = new Error(`publish: ${outcome.reason}`);
+      throw outcome.kind === 'refused'
+        ? notAccepted(ctx.state.claim, cause)
+        : internalError('unknown', cause);
     }
     answerJson(ctx, 202, acceptedBody(trackingId));
   };

@@ -1,6 +1,7 @@
 import { utcDay } from '../clock.js';
 import type { Client } from '../config/registry.js';
-import { ApiError, internalError } from '../errors.js';
+import { ApiError } from '../errors.js';
+import { notAccepted } from '../not-accepted.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
 import { QUOTA_TTL_SECONDS, quotaCounterKey } from '../redis/keys.js';
 import type { Scripts } from '../redis/scripts.js';
@@ -24,7 +25,7 @@ export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): L
   return async function quota(ctx, next) {
     // Charging for what cannot be sent would only have to be undone.
     const refusal = publisher.refusal;
-    if (refusal !== undefined) throw internalError('no', new Error(`publisher: ${refusal}`));
+    if (refusal !== undefined) throw notAccepted(ctx.state.claim, new Error(`publisher: ${refusal}`));
     if (ctx.state.claim?.paid !== true) await charge(ctx, fromEarlierLayer(ctx, 'client'));
     try {
       await next();
@@ -53,6 +54,9 @@ export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): L
   async function giveBack(ctx: Context): Promise<void> {
     const { charge, published, claim } = ctx.state;
     if (charge === undefined) return;
+    // What they said is no longer so.
+    ctx.remove('RateLimit');
+    ctx.remove('RateLimit-Policy');
     const refund = (): Promise<void> => settlement.settle('refund', () => scripts.refund(charge.counter));
     if (published?.kind !== 'unknown') {
       await refund();

@@ -1,6 +1,5 @@
 /** Liveness and readiness. */
 import { answerJson } from '../answers.js';
-import type { Metrics } from '../metrics.js';
 import type { RabbitMqLink } from '../rabbitmq/connect.js';
 import type { RedisLink } from '../redis/connect.js';
 import type { Layer } from '../request-state.js';
@@ -12,7 +11,6 @@ const CHECK_LIMIT_MS = 1000;
 export interface ReadinessParts {
   readonly redis: Pick<RedisLink, 'ping'>;
   readonly rabbitmq: Pick<RabbitMqLink, 'ping'>;
-  readonly metrics: Metrics;
   /** True from the first signal to shut down on. */
   readonly shuttingDown: () => boolean;
 }
@@ -25,14 +23,12 @@ export function healthz(): Layer {
 }
 
 /** `GET /readyz`: 200 when Redis and RabbitMQ answer, 503 with the reason for each otherwise. */
-export function readyz({ redis, rabbitmq, metrics, shuttingDown }: ReadinessParts): Layer {
+export function readyz({ redis, rabbitmq, shuttingDown }: ReadinessParts): Layer {
   return async function readyz(ctx) {
     const [redisState, rabbitmqState] = await Promise.all([
       check(() => redis.ping()),
       check(() => rabbitmq.ping(CHECK_LIMIT_MS)),
     ]);
-    metrics.dependencyReady.set({ service: 'redis' }, redisState === 'ok' ? 1 : 0);
-    metrics.dependencyReady.set({ service: 'rabbitmq' }, rabbitmqState === 'ok' ? 1 : 0);
     const ready = redisState === 'ok' && rabbitmqState === 'ok' && !shuttingDown();
     const status = shuttingDown() ? 'shutting_down' : ready ? 'ready' : 'not_ready';
     ctx.set('Cache-Control', 'no-store');

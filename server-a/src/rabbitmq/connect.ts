@@ -53,10 +53,13 @@ export interface LinkListener {
 export class RabbitMqLink {
   readonly #options: RabbitMqLinkOptions;
   #recovering: RecoveringChannelModel | undefined;
+  /** The connection that lives now. */
+  #model: ChannelModel | undefined;
   #channel: ConfirmChannel | undefined;
   #coalescer: WriteCoalescer | undefined;
   #blocked = false;
   #closing = false;
+  #lastChannelProblem = '';
   #restoring = false;
   #probe: Promise<void> | undefined;
   #listener: LinkListener = { onReady: () => {}, onReturn: () => {} };
@@ -92,6 +95,7 @@ export class RabbitMqLink {
     });
     recovering.on('connect', () => {
       lastProblem = '';
+      this.#lastChannelProblem = '';
       log.info('rabbitmq.ready');
       listener.onReady();
     });
@@ -170,7 +174,9 @@ export class RabbitMqLink {
     const { log } = this.#options;
     // Before anything else: an 'error' that nobody hears ends the process, and amqplib listens only after this setup.
     model.on('error', () => {});
+    this.#model = model;
     model.on('close', () => {
+      this.#model = undefined;
       this.#channel = undefined;
       this.#blocked = false;
     });
@@ -189,36 +195,30 @@ export class RabbitMqLink {
 
   async #openChannel(model: ChannelModel): Promise<void> {
     const channel = await model.createConfirmChannel({ highWaterMark: CHANNEL_BUFFER_FRAMES });
-    channel.on('error', (err) => this.#options.log.error({ err }, 'rabbitmq.channel_closed'));
+    channel.on('error', (err) => this.#channelClosed(err));
     channel.on('return', (message) => this.#listener.onReturn(String(message.properties.messageId)));
     await declareTopology(channel, this.#options.topology);
-    let modelClosed = false;
-    model.once('close', () => {
-      modelClosed = true;
-    });
     channel.on('close', () => {
       if (this.#channel === channel) this.#channel = undefined;
-      // In the turn of a connection's end its channels close first: look again when the turn is over.
-      setImmediate(() => {
-        if (!modelClosed && !this.#closing) this.#reopenChannel(model);
-      });
+      // When a connection ends its channels close first, in the same turn: look again when the turn is over.
+      setImmediate(() => this.#reopenChannel(model));
     });
     this.#channel = channel;
   }
 
+  /** Says once why the broker closes channels: a fault of the queues' properties comes back with every attempt. */
+  #channelClosed(err: Error): void {
+    if (err.message !== this.#lastChannelProblem) this.#options.log.error({ err }, 'rabbitmq.channel_closed');
+    this.#lastChannelProblem = err.message;
+  }
+
+  /** Opens a channel on a connection that still lives, again and again until it does or the connection ends. */
   #reopenChannel(model: ChannelModel): void {
-    let modelClosed = false;
-    model.once('close', () => {
-      modelClosed = true;
+    if (this.#model !== model || this.#closing) return;
+    this.#openChannel(model).catch((err: unknown) => {
+      this.#options.log.error({ err }, 'rabbitmq.channel_not_reopened');
+      setTimeout(() => this.#reopenChannel(model), REOPEN_DELAY_MS).unref();
     });
-    const attempt = (): void => {
-      if (modelClosed || this.#closing) return;
-      this.#openChannel(model).catch((err: unknown) => {
-        this.#options.log.error({ err }, 'rabbitmq.channel_not_reopened');
-        setTimeout(attempt, REOPEN_DELAY_MS).unref();
-      });
-    };
-    attempt();
   }
 }
 

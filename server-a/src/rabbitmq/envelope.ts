@@ -32,6 +32,7 @@ export interface EnvelopeTarget {
 /** Makes the AMQP message of an envelope: persistent, mandatory, gone to the dead letters when its TTL has passed. */
 export function toMessage(envelope: Envelope, { queue, serviceName }: EnvelopeTarget): OutgoingMessage {
   return {
+    kind: 'sms',
     queue,
     content: Buffer.from(
       JSON.stringify({

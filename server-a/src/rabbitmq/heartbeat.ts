@@ -4,7 +4,7 @@ import { isoNow } from '../clock.js';
 import type { RegistryHolder } from '../config/registry.js';
 import type { Log } from '../logging.js';
 import type { Metrics } from '../metrics.js';
-import type { Publisher } from './publisher.js';
+import type { OutgoingMessage, Publisher } from './publisher.js';
 
 /** AMQP `type` of a heartbeat, with its version. */
 export const HEARTBEAT_TYPE = 'sms.heartbeat.v1';
@@ -67,9 +67,10 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   };
 }
 
-function message({ registry, queue, serviceName }: HeartbeatOptions) {
+function message({ registry, queue, serviceName }: HeartbeatOptions): OutgoingMessage {
   const ts = isoNow();
   return {
+    kind: 'heartbeat',
     queue,
     content: Buffer.from(
       JSON.stringify({ service: serviceName, ts, config_fingerprint: registry.current.fingerprints }),

@@ -1,11 +1,16 @@
 /** Publishing with confirms: every message has an outcome, in time, and memory stays flat. */
 import type { Options } from 'amqplib';
-import type { Metrics } from '../metrics.js';
+import type { Metrics, PublishResult } from '../metrics.js';
 import { ReplyDeadlines, type Wait } from '../reply-deadlines.js';
 import type { RabbitMqLink, Unusable } from './connect.js';
 
+/** Kinds of messages. */
+export type MessageKind = 'sms' | 'heartbeat';
+
 /** A message to hand to the broker. */
 export interface OutgoingMessage {
+  /** What it is, for the metrics. */
+  readonly kind: MessageKind;
   readonly queue: string;
   readonly content: Buffer;
   readonly options: Options.Publish & { readonly messageId: string };
@@ -37,22 +42,28 @@ const NACKED = 'message nacked';
 
 /** One message on its way. */
 class Publish implements Wait {
+  readonly kind: MessageKind;
   readonly messageId: string;
   readonly sentAt = performance.now();
   /** Answers the request; undefined once answered. */
   resolve: ((outcome: PublishOutcome) => void) | undefined;
   /** Tells what came after the limit; set when the limit has passed. */
   resolveLate: ((outcome: LateOutcome) => void) | undefined;
-  readonly #timedOut: () => void;
+  readonly #timedOut: (kind: MessageKind) => void;
 
-  constructor(messageId: string, resolve: (outcome: PublishOutcome) => void, timedOut: () => void) {
-    this.messageId = messageId;
+  constructor(
+    { kind, options }: OutgoingMessage,
+    resolve: (outcome: PublishOutcome) => void,
+    timedOut: (kind: MessageKind) => void,
+  ) {
+    this.kind = kind;
+    this.messageId = options.messageId;
     this.resolve = resolve;
     this.#timedOut = timedOut;
   }
 
   expire(): void {
-    this.#timedOut();
+    this.#timedOut(this.kind);
     const late = new Promise<LateOutcome>((resolve) => {
       this.resolveLate = resolve;
     });
@@ -70,7 +81,7 @@ export class Publisher {
   /** Ids that the broker has returned and not yet confirmed: the return comes just before its confirm. */
   readonly #returned = new Set<string>();
   readonly #confirmed;
-  readonly #timedOut = (): void => this.#metrics.publishes.inc({ outcome: 'timed_out' });
+  readonly #timedOut = (kind: MessageKind): void => this.#count(kind, 'timed_out');
   #inFlight = 0;
   #closing = false;
   #onIdle: (() => void) | undefined;
@@ -84,7 +95,10 @@ export class Publisher {
     this.#metrics = metrics;
     this.#maxInFlight = maxInFlight;
     this.#deadlines = new ReplyDeadlines(timeoutMs);
-    this.#confirmed = metrics.publishes.labels('confirmed');
+    this.#confirmed = {
+      sms: metrics.publishes.labels('sms', 'confirmed'),
+      heartbeat: metrics.publishes.labels('heartbeat', 'confirmed'),
+    };
     metrics.publishesInFlightLimit.set(maxInFlight);
   }
 
@@ -115,16 +129,16 @@ export class Publisher {
   publish(message: OutgoingMessage): Promise<PublishOutcome> {
     const reason = this.refusal;
     const channel = this.#link.channelForPublish();
-    if (reason !== undefined || channel === undefined) return this.#refuse(reason ?? 'disconnected');
+    if (reason !== undefined || channel === undefined) return this.#refuse(message, reason ?? 'disconnected');
     return new Promise((resolve) => {
-      const publish = new Publish(message.options.messageId, resolve, this.#timedOut);
+      const publish = new Publish(message, resolve, this.#timedOut);
       try {
         channel.publish('', message.queue, message.content, message.options, (error: unknown) => {
           this.#settle(publish, error);
         });
       } catch {
         // Thrown before a byte was sent: the channel ended in this very turn.
-        resolve(this.#refuse('disconnected'));
+        resolve(this.#refuse(message, 'disconnected'));
         return;
       }
       this.#inFlight += 1;
@@ -141,9 +155,13 @@ export class Publisher {
     });
   }
 
-  async #refuse(reason: RefusalReason): Promise<PublishOutcome> {
-    this.#metrics.publishes.inc({ outcome: 'refused' });
+  async #refuse({ kind }: OutgoingMessage, reason: RefusalReason): Promise<PublishOutcome> {
+    this.#count(kind, 'refused');
     return { kind: 'refused', reason };
+  }
+
+  #count(kind: MessageKind, outcome: PublishResult): void {
+    this.#metrics.publishes.inc({ kind, outcome });
   }
 
   #settle(publish: Publish, error: unknown): void {
@@ -151,17 +169,17 @@ export class Publisher {
     this.#deadlines.end(publish);
     const returned = this.#returned.size > 0 && this.#returned.delete(publish.messageId);
     if (error === null && !returned) {
-      this.#confirmed.inc();
+      this.#confirmed[publish.kind].inc();
       this.#metrics.publishDuration.observe((performance.now() - publish.sentAt) / 1000);
       publish.resolve?.(CONFIRMED);
       publish.resolveLate?.('confirmed');
     } else if (returned || (error instanceof Error && error.message === NACKED)) {
       const reason = returned ? 'returned' : 'nacked';
-      this.#metrics.publishes.inc({ outcome: reason });
+      this.#count(publish.kind, reason);
       publish.resolve?.({ kind: 'refused', reason });
       publish.resolveLate?.('refused');
     } else {
-      this.#metrics.publishes.inc({ outcome: 'connection_lost' });
+      this.#count(publish.kind, 'connection_lost');
       publish.resolve?.({ kind: 'unknown', reason: 'connection_lost', late: LOST });
       publish.resolveLate?.('unknown');
     }

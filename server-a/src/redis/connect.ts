@@ -41,6 +41,7 @@ export class RedisLink {
     defineScripts(this.redis);
     this.clock = new RedisClock(this);
     let lastProblem = '';
+    let connected = false;
     this.redis.on('error', (err: Error) => {
       // The same refusal comes back with every attempt; once is enough to know.
       if (err.message === lastProblem) return;
@@ -49,11 +50,16 @@ export class RedisLink {
     });
     this.redis.on('ready', () => {
       lastProblem = '';
+      connected = true;
       this.#silent = false;
       log.info('redis.ready');
       void this.clock.synchronise();
     });
-    this.redis.on('close', () => log.warn('redis.closed'));
+    this.redis.on('close', () => {
+      // Failed attempts to reconnect close too.
+      if (connected) log.warn('redis.closed');
+      connected = false;
+    });
   }
 
   /** True while calls can be made with a hope of an answer. */
