@@ -13,7 +13,8 @@ export type AppParts = PipelineParts & ReadinessParts & MetricsPageParts;
 /** Makes the application: the request path of pipeline.ts, and the operators' routes. */
 export function createApp(parts: AppParts): Koa<RequestState> {
   const app = new Koa<RequestState>();
-  const router = new Router<RequestState>();
+  // Exactly these paths: one that the router takes and the observer does not know would pass uncounted.
+  const router = new Router<RequestState>({ sensitive: true, strict: true });
   for (const layer of everyRequest(parts)) app.use(layer);
   router.post(SEND_PATH, ...sendRequest(parts));
   router.get('/healthz', healthz());

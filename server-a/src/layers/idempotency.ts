@@ -48,6 +48,8 @@ const FINGERPRINT_LENGTH = 10;
  */
 export function idempotency(parts: IdempotencyParts): Layer {
   const { scripts, metrics, log } = parts;
+  // A record must outlive the work on its key, however short answers are kept.
+  const openTtlSeconds = Math.max(parts.ttlSeconds, Math.ceil((parts.leaseMs + HOLD_MS) / 1000));
   const nextOwner = ownerTokens();
   const count = outcomeCounters(metrics);
 
@@ -64,7 +66,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
       owner: nextOwner(),
       fingerprint: hash('sha256', body, 'base64url').slice(0, FINGERPRINT_LENGTH),
       leaseMs: parts.leaseMs,
-      ttlSeconds: parts.ttlSeconds,
+      ttlSeconds: openTtlSeconds,
       strict: parts.rejectMismatch,
     };
     let reply = await scripts.claim(request);
@@ -141,7 +143,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
     done?: (ours: boolean) => void,
   ): Promise<void> {
     const { record, owner } = claim;
-    const write = () => scripts.release({ record, owner, paid, holdMs, ttlSeconds: parts.ttlSeconds });
+    const write = () => scripts.release({ record, owner, paid, holdMs, ttlSeconds: openTtlSeconds });
     return parts.settlement.settle('release', write, done);
   }
 

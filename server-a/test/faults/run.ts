@@ -1,0 +1,97 @@
+/**
+ * Makes every fault, alone and in pairs, under load, and prints a row for each: `make chaos`.
+ *
+ *     tsx test/faults/run.ts [--short] [--seed N] [--only TEXT]
+ *
+ * --short  a shorter form of each, and one pair, for the test run
+ * --seed   order of the faults and choice of the pairs; printed, so that a run can be repeated
+ * --only   only faults whose name contains TEXT, no pairs
+ *
+ * Exits with 1 when anything was violated.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { type Intensity, type Row, runExperiment } from './experiment.js';
+import { FAULTS, type Fault } from './faults.js';
+import { headline, line, summary } from './report.js';
+import { startServices } from './world.js';
+
+const FULL: Intensity = {
+  keyedSenders: 40,
+  unkeyedSenders: 8,
+  restMs: 20,
+  beforeMs: 1500,
+  faultMs: 5000,
+  afterMs: 2500,
+};
+const SHORT: Intensity = {
+  keyedSenders: 16,
+  unkeyedSenders: 4,
+  restMs: 20,
+  beforeMs: 1500,
+  faultMs: 1500,
+  afterMs: 700,
+};
+const PAIRS = { full: 8, short: 1 };
+
+/** A small seeded generator (mulberry32): the same seed gives the same run. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+function shuffled<T>(list: readonly T[], next: () => number): T[] {
+  return list
+    .map((item) => ({ item, rank: next() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
+}
+
+/** Pairs of faults that lay hands on different things. */
+function pairs(count: number, next: () => number): Fault[][] {
+  const found: Fault[][] = [];
+  while (found.length < count) {
+    const [one, other] = shuffled(FAULTS.slice(1), next);
+    if (one !== undefined && other !== undefined && one.target !== other.target) found.push([one, other]);
+  }
+  return found;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      short: { type: 'boolean', default: false },
+      seed: { type: 'string' },
+      only: { type: 'string' },
+    },
+  });
+  const seed = values.seed === undefined ? randomInt(1_000_000) : Number(values.seed);
+  const next = random(seed);
+  const alone = FAULTS.filter((fault) => values.only === undefined || fault.name.includes(values.only)).map(
+    (fault) => [fault],
+  );
+  const paired = values.only === undefined ? pairs(values.short ? PAIRS.short : PAIRS.full, next) : [];
+  const plan = [...shuffled(alone, next), ...paired];
+  process.stdout.write(`Faults: ${plan.length} experiments, seed ${seed}\n${headline()}\n`);
+  const services = await startServices();
+  const rows: Row[] = [];
+  try {
+    for (const faults of plan) {
+      const row = await runExperiment(services, faults, values.short ? SHORT : FULL);
+      rows.push(row);
+      process.stdout.write(`${line(row)}\n`);
+      for (const violation of row.violations) process.stdout.write(`  VIOLATED: ${violation}\n`);
+    }
+  } finally {
+    await services.stop();
+  }
+  process.stdout.write(`${summary(rows)}\n`);
+  return rows.every((row) => row.violations.length === 0) ? 0 : 1;
+}
+
+process.exitCode = await main();
