@@ -101,6 +101,11 @@ test('refused: MAX_IN_FLIGHT messages wait for a silent broker -> the next is re
     PUBLISH_TIMEOUT_MS: '1500',
   });
   const overloaded = site.apiKey('overloaded');
+  // The first heartbeat takes a place as well, for a moment.
+  await waitFor(
+    'a heartbeat',
+    async () => (await scrape(full)).value('sms_heartbeats_total', { outcome: 'sent' }) === 1,
+  );
   proxy.stall();
   const waiting = Array.from({ length: 3 }, () => full.send({ apiKey: overloaded, body: newBody() }));
   await waitFor('three in flight', async () => (await scrape(full)).value('sms_publish_in_flight') === 3);
