@@ -144,14 +144,17 @@ export function toApiError(thrown: unknown): ApiError {
  * Serialises an error body, `{ error_code, message, details?, tracking_id?, timestamp }`, once: a second call
  * returns the same bytes, whatever its arguments.
  *
+ * @param trackingId the request's tracking id if it has one. Left out of a refusal that is only for now (429, 503): its
+ * record ends with its Retry-After, and the key's next request may get another id
  * @param now ISO 8601 time of the answer
  */
 export function renderError(error: ApiError, trackingId: string | undefined, now: string): string {
+  const isForNow = error.code !== 'INTERNAL_ERROR' && error.headers['Retry-After'] !== undefined;
   error.rendered ??= JSON.stringify({
     error_code: error.code,
     message: error.message,
     details: error.details,
-    tracking_id: trackingId,
+    tracking_id: isForNow ? undefined : trackingId,
     timestamp: now,
   });
   return error.rendered;

@@ -87,7 +87,8 @@ export function idempotency(parts: IdempotencyParts): Layer {
     } catch (thrown) {
       const error = toApiError(thrown);
       if (error.code === 'INTERNAL_ERROR') await giveBack(ctx, claim);
-      else await store(claim, error.status, renderError(error, undefined, isoNow()), keptFor(error));
+      else
+        await store(claim, error.status, renderError(error, ctx.state.trackingId, isoNow()), keptFor(error));
       throw error;
     }
     // The answer goes out when it is stored, or when it is known that it cannot be now.

@@ -29,7 +29,7 @@ export function providerGate({ enabled, metrics, log }: ProviderGateParts): Laye
       ctx.state.providersEffective = NONE;
     } else {
       const { known, unknown, canonical } = resolve(names, registry);
-      if (enabled && unknown.length > 0) throw block(ctx, unknownProvider(unknown, registry));
+      if (enabled && unknown.length > 0) throw block(ctx, unknownProvider(unknown, registry), known);
       ctx.state.providersEffective = enabled
         ? available(known, (error) => block(ctx, error, known))
         : canonical;
@@ -99,7 +99,8 @@ function blocker(metrics: Metrics, log: Log) {
     log.warn(
       {
         error_code: error.code,
-        details: error.details,
+        // Not the names: what a sender put there by mistake may be a number or a text.
+        providers: providers.map(({ name }) => name),
         tracking_id: ctx.state.trackingId,
         client: client.name,
         client_api_key: client.maskedKey,

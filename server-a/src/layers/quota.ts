@@ -12,7 +12,7 @@ import type { Settlement } from '../settlement.js';
 export interface QuotaParts {
   readonly scripts: Scripts;
   readonly settlement: Settlement;
-  readonly publisher: Pick<Publisher, 'refusal'>;
+  readonly publisher: Pick<Publisher, 'refuse'>;
   /** First part of the counters' keys. */
   readonly prefix: string;
 }
@@ -24,7 +24,7 @@ export interface QuotaParts {
 export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): Layer {
   return async function quota(ctx, next) {
     // Charging for what cannot be sent would only have to be undone.
-    const refusal = publisher.refusal;
+    const refusal = publisher.refuse('sms');
     if (refusal !== undefined) throw notAccepted(ctx.state.claim, new Error(`publisher: ${refusal}`));
     if (ctx.state.claim?.paid !== true) await charge(ctx, fromEarlierLayer(ctx, 'client'));
     try {

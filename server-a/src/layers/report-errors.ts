@@ -20,8 +20,6 @@ export function reportErrors(): Layer {
 }
 
 function answerError(ctx: Context, error: ApiError): void {
-  // A rejected request has no message to track; the id is told where a message may exist.
-  const trackingId = error.code === 'INTERNAL_ERROR' ? ctx.state.trackingId : undefined;
   ctx.set(error.headers);
-  answerJson(ctx, error.status, renderError(error, trackingId, isoNow()));
+  answerJson(ctx, error.status, renderError(error, ctx.state.trackingId, isoNow()));
 }

@@ -81,8 +81,13 @@ export class Publisher {
   /** Ids that the broker has returned and not yet confirmed: the return comes just before its confirm. */
   readonly #returned = new Set<string>();
   readonly #confirmed;
-  readonly #timedOut = (kind: MessageKind): void => this.#count(kind, 'timed_out');
+  readonly #timedOut = (kind: MessageKind): void => {
+    this.#count(kind, 'timed_out');
+    this.#endAwaiting();
+  };
   #inFlight = 0;
+  /** Messages whose time for a confirm is not over. */
+  #awaited = 0;
   #closing = false;
   #onIdle: (() => void) | undefined;
 
@@ -118,18 +123,19 @@ export class Publisher {
     return this.#inFlight;
   }
 
-  /** Why a publish would be refused now; undefined = it would be sent. */
-  get refusal(): RefusalReason | undefined {
-    if (this.#closing) return 'closing';
-    if (this.#inFlight >= this.#maxInFlight) return 'overloaded';
-    return this.#link.unusable;
+  /** Says why a message would be refused now, and counts the refusal; undefined = it would be sent. */
+  refuse(kind: MessageKind): RefusalReason | undefined {
+    const reason = this.#refusal();
+    if (reason !== undefined) this.#count(kind, 'refused');
+    return reason;
   }
 
   /** Hands one message over. Never rejects, and answers within the time limit; refuses at once what cannot be sent. */
   publish(message: OutgoingMessage): Promise<PublishOutcome> {
-    const reason = this.refusal;
     const channel = this.#link.channelForPublish();
-    if (reason !== undefined || channel === undefined) return this.#refuse(message, reason ?? 'disconnected');
+    const reason = this.#refusal();
+    if (reason !== undefined || channel === undefined)
+      return this.#refused(message, reason ?? 'disconnected');
     return new Promise((resolve) => {
       const publish = new Publish(message, resolve, this.#timedOut);
       try {
@@ -138,24 +144,31 @@ export class Publisher {
         });
       } catch {
         // Thrown before a byte was sent: the channel ended in this very turn.
-        resolve(this.#refuse(message, 'disconnected'));
+        resolve(this.#refused(message, 'disconnected'));
         return;
       }
       this.#inFlight += 1;
+      this.#awaited += 1;
       this.#deadlines.begin(publish);
     });
   }
 
-  /** Refuses new messages and waits until every sent one has its outcome. */
+  /** Refuses new messages and waits until every sent one has its outcome, known or unknown. */
   async drain(): Promise<void> {
     this.#closing = true;
-    if (this.#inFlight === 0) return;
+    if (this.#awaited === 0) return;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
   }
 
-  async #refuse({ kind }: OutgoingMessage, reason: RefusalReason): Promise<PublishOutcome> {
+  #refusal(): RefusalReason | undefined {
+    if (this.#closing) return 'closing';
+    if (this.#inFlight >= this.#maxInFlight) return 'overloaded';
+    return this.#link.unusable;
+  }
+
+  async #refused({ kind }: OutgoingMessage, reason: RefusalReason): Promise<PublishOutcome> {
     this.#count(kind, 'refused');
     return { kind: 'refused', reason };
   }
@@ -167,6 +180,7 @@ export class Publisher {
   #settle(publish: Publish, error: unknown): void {
     this.#inFlight -= 1;
     this.#deadlines.end(publish);
+    const inTime = publish.resolve !== undefined;
     const returned = this.#returned.size > 0 && this.#returned.delete(publish.messageId);
     if (error === null && !returned) {
       this.#confirmed[publish.kind].inc();
@@ -183,6 +197,11 @@ export class Publisher {
       publish.resolve?.({ kind: 'unknown', reason: 'connection_lost', late: LOST });
       publish.resolveLate?.('unknown');
     }
-    if (this.#inFlight === 0) this.#onIdle?.();
+    if (inTime) this.#endAwaiting();
+  }
+
+  #endAwaiting(): void {
+    this.#awaited -= 1;
+    if (this.#awaited === 0) this.#onIdle?.();
   }
 }

@@ -15,6 +15,8 @@ export interface Fault {
   readonly heal: (world: World) => Promise<void>;
   /** Kills a gateway: units of quota in flight at the kill may be lost. */
   readonly killsGateway?: true;
+  /** Ends connections to Redis: units whose replies were on their way may stay counted. */
+  readonly endsRedisConnections?: true;
   /** A gateway does not answer by design (it is being killed or suspended), so its health is not asked. */
   readonly silencesGateway?: true;
 }
@@ -212,18 +214,21 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'Redis stopped',
     target: 'redis',
+    endsRedisConnections: true,
     make: ({ redis }) => redis.stop(),
     heal: ({ redis }) => redis.start(),
   },
   {
     name: 'Redis killed -9',
     target: 'redis',
+    endsRedisConnections: true,
     make: ({ redis }) => redis.kill(),
     heal: ({ redis }) => redis.start(),
   },
   {
     name: 'Redis frozen',
     target: 'redis',
+    endsRedisConnections: true,
     make: async ({ redis }) => redis.freeze(),
     heal: async ({ redis }) => redis.resume(),
   },
@@ -248,12 +253,14 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'network to Redis cut',
     target: 'redis',
+    endsRedisConnections: true,
     make: async ({ redisProxy }) => redisProxy.set({ kind: 'cut' }),
     heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
   },
   {
     name: 'network to Redis black-holed',
     target: 'redis',
+    endsRedisConnections: true,
     make: async ({ redisProxy }) => redisProxy.set({ kind: 'black-hole' }),
     heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
   },

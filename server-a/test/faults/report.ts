@@ -5,7 +5,7 @@ const COLUMNS: readonly {
   readonly width: number;
   readonly of: (row: Row) => string | number;
 }[] = [
-  { title: 'fault', width: 46, of: (row) => row.fault },
+  { title: 'fault', width: 70, of: (row) => row.fault },
   { title: 'messages', width: 9, of: (row) => row.keyed.messages + row.unkeyed.messages },
   { title: 'requests', width: 9, of: (row) => row.keyed.attempts + row.unkeyed.attempts },
   { title: 'accepted', width: 9, of: (row) => row.keyed.accepted.size + row.unkeyed.accepted.size },

@@ -32,6 +32,9 @@ const SHORT: Intensity = {
   faultMs: 1500,
   afterMs: 700,
 };
+/** Full load on a broker that is away for half a minute: what memory does then. */
+const ENDURANCE: Intensity = { ...FULL, keyedSenders: 64, unkeyedSenders: 16, restMs: 0, faultMs: 30_000 };
+const ENDURED = ['broker blocks publishers', 'network to the broker black-holed', 'broker killed -9'];
 const PAIRS = { full: 8, short: 1 };
 
 /** A small seeded generator (mulberry32): the same seed gives the same run. */
@@ -76,13 +79,19 @@ async function main(): Promise<number> {
     (fault) => [fault],
   );
   const paired = values.only === undefined ? pairs(values.short ? PAIRS.short : PAIRS.full, next) : [];
-  const plan = [...shuffled(alone, next), ...paired];
+  const usual = values.short ? SHORT : FULL;
+  const endured =
+    values.short || values.only !== undefined ? [] : FAULTS.filter(({ name }) => ENDURED.includes(name));
+  const plan = [
+    ...[...shuffled(alone, next), ...paired].map((faults) => ({ faults, intensity: usual })),
+    ...endured.map((fault) => ({ faults: [fault], intensity: ENDURANCE })),
+  ];
   process.stdout.write(`Faults: ${plan.length} experiments, seed ${seed}\n${headline()}\n`);
   const services = await startServices();
   const rows: Row[] = [];
   try {
-    for (const faults of plan) {
-      const row = await runExperiment(services, faults, values.short ? SHORT : FULL);
+    for (const { faults, intensity } of plan) {
+      const row = await runExperiment(services, faults, intensity);
       rows.push(row);
       process.stdout.write(`${line(row)}\n`);
       for (const violation of row.violations) process.stdout.write(`  VIOLATED: ${violation}\n`);
