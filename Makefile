@@ -8,7 +8,7 @@ COMPOSE = $(or $(shell docker compose version >/dev/null 2>&1 && echo docker com
 	$(shell docker-compose version --short 2>/dev/null | grep -q '^v\?[2-9]' && echo docker-compose),\
 	$(error Docker Compose 2.24 or newer is needed: install the plugin "docker compose"))
 
-.PHONY: help run test chaos check fmt lint build up down logs setup setup-with-services
+.PHONY: help run test chaos bench check fmt lint build up down logs setup setup-with-services
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: setup-with-services $(MAIN) ## Run all tests, on a private Redis and Rabbi
 
 chaos: setup-with-services $(MAIN) ## Make every fault under load, and show what was lost or doubled (ARGS='--seed 1')
 	npm run chaos -w server-a -- $(ARGS)
+
+bench: setup-with-services $(MAIN) ## Measure the gateway against the floor (ARGS='--quick --only comparison')
+	npm run bench -w server-a -- $(ARGS)
 
 check: setup ## Check format, lint and types
 	npm run check

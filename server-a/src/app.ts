@@ -4,19 +4,19 @@ import Koa from 'koa';
 import { healthz, type ReadinessParts, readyz } from './operations/health.js';
 import { type MetricsPageParts, metricsPage } from './operations/metrics-page.js';
 import { SEND_PATH } from './paths.js';
-import { everyRequest, type PipelineParts, sendRequest } from './pipeline.js';
+import type { Pipeline, PipelineParts } from './pipeline.js';
 import type { RequestState } from './request-state.js';
 
 /** Everything that requests need. */
 export type AppParts = PipelineParts & ReadinessParts & MetricsPageParts;
 
 /** Makes the application: the request path of pipeline.ts, and the operators' routes. */
-export function createApp(parts: AppParts): Koa<RequestState> {
+export function createApp(parts: AppParts, pipeline: Pipeline): Koa<RequestState> {
   const app = new Koa<RequestState>();
   // Exactly these paths: one that the router takes and the observer does not know would pass uncounted.
   const router = new Router<RequestState>({ sensitive: true, strict: true });
-  for (const layer of everyRequest(parts)) app.use(layer);
-  router.post(SEND_PATH, ...sendRequest(parts));
+  for (const layer of pipeline.everyRequest(parts)) app.use(layer);
+  router.post(SEND_PATH, ...pipeline.sendRequest(parts));
   router.get('/healthz', healthz());
   router.get('/readyz', readyz(parts));
   router.get('/metrics', metricsPage(parts));

@@ -7,6 +7,7 @@ import type { RegistryHolder } from './config/registry.js';
 import { createHttpServer } from './http-server.js';
 import type { Log } from './logging.js';
 import { createMetrics, describeRegistry } from './metrics.js';
+import { PIPELINE } from './pipeline.js';
 import { RabbitMqLink } from './rabbitmq/connect.js';
 import { startHeartbeat } from './rabbitmq/heartbeat.js';
 import { Publisher } from './rabbitmq/publisher.js';
@@ -34,6 +35,7 @@ export interface Gateway {
 export async function startGateway(
   { env, registry: initial, redisTls, rabbitmqTls }: Config,
   log: Log,
+  pipeline = PIPELINE,
 ): Promise<Gateway> {
   const registry: RegistryHolder = { current: initial };
   const metrics = createMetrics();
@@ -61,7 +63,7 @@ export async function startGateway(
     intervalSeconds: env.HEARTBEAT_INTERVAL_SECONDS,
   });
   let stopping = false;
-  const app = createApp({
+  const parts = {
     env,
     registry,
     scripts: new Scripts(redis),
@@ -72,8 +74,8 @@ export async function startGateway(
     redis,
     rabbitmq,
     shuttingDown: () => stopping,
-  });
-  const server = createHttpServer(app.callback());
+  };
+  const server = createHttpServer(createApp(parts, pipeline).callback());
   await publisher.start(heartbeat.beatNow);
   const address = await listen(server, env.SERVER_A_HOST, env.SERVER_A_PORT);
 

@@ -38,6 +38,12 @@ export interface PipelineParts {
   readonly log: Log;
 }
 
+/** The two lists that make the request path; a benchmark or a test may put its own in their place. */
+export interface Pipeline {
+  readonly everyRequest: (parts: PipelineParts) => Layer[];
+  readonly sendRequest: (parts: PipelineParts) => Layer[];
+}
+
 /** Layers that every request passes, whatever its path. */
 export function everyRequest({ registry, metrics, log }: PipelineParts): Layer[] {
   return [reportErrors(), observeRequest({ registry, metrics, log })];
@@ -65,6 +71,9 @@ export function sendRequest({ env, scripts, settlement, publisher, metrics, log 
     }),
   ];
 }
+
+/** The request path. */
+export const PIPELINE: Pipeline = { everyRequest, sendRequest };
 
 /** Milliseconds of slack in a lease: a pause of the process that a request may survive without losing its claim. */
 const LEASE_SLACK_MS = 300;

@@ -1,0 +1,176 @@
+/** What is measured. Each returns a table to read and the figures behind it. */
+import { Redis } from 'ioredis';
+import type { ManagedServer } from '../dev/services/managed-server.js';
+import { interleave, ratio, type Slice, slice, spread, type Variant } from './measure.js';
+import { CHEAPER, KEYED, type RequestKind, UNKEYED } from './requests.js';
+import { scale } from './scale.js';
+import { fixed, table } from './table.js';
+import type { Target } from './target.js';
+
+/** What experiments are made with. */
+export interface Bench {
+  readonly redis: ManagedServer;
+  readonly rounds: number;
+  readonly sliceMs: number;
+  readonly quick: boolean;
+  readonly progress: (text: string) => void;
+  readonly gateway: (env?: Readonly<Record<string, string>>, nodeArgs?: readonly string[]) => Promise<Target>;
+  readonly floor: () => Promise<Target>;
+  readonly without: (layer: string) => Promise<Target>;
+}
+
+/** A table, and its figures for the JSON file. */
+export interface Outcome {
+  readonly table: string;
+  readonly figures: unknown;
+}
+
+/** Connections of the main comparison. */
+const CONNECTIONS = 64;
+const at = (target: Target, kind: RequestKind): Variant => ({ target, kind, connections: CONNECTIONS });
+const cpu = (one: Slice): number => one.cpuUs;
+const p99 = (one: Slice): number => one.p99Ms;
+
+function row(name: string, slices: readonly Slice[]): string[] {
+  const of = (pick: (one: Slice) => number): ReturnType<typeof spread> => spread(slices.map(pick));
+  const cost = of(cpu);
+  return [
+    name,
+    fixed(cost.median),
+    `${fixed(cost.min)}–${fixed(cost.max)}`,
+    fixed(of((one) => one.perSecond).median, 0),
+    fixed(of((one) => one.p50Ms).median),
+    fixed(of(p99).median),
+    fixed(of((one) => one.p999Ms).median),
+    fixed(of((one) => one.rssMiB).median, 0),
+  ];
+}
+
+const HEAD = ['variant', 'CPU µs', 'spread', 'per s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'RSS MiB'];
+
+async function comparison(bench: Bench): Promise<Outcome> {
+  const [gateway, floor] = [await bench.gateway(), await bench.floor()];
+  const variants = [at(gateway, KEYED), at(floor, KEYED), at(gateway, UNKEYED), at(floor, UNKEYED)];
+  const slices = await interleave(variants, bench.rounds, bench.sliceMs, bench.progress);
+  const [keyed = [], floorKeyed = [], unkeyed = [], floorUnkeyed = []] = slices;
+  const ratios = { keyed: ratio(keyed, floorKeyed, cpu), unkeyed: ratio(unkeyed, floorUnkeyed, cpu) };
+  const startMs = gateway.startMs;
+  await Promise.all([gateway.stop(), floor.stop()]);
+  const rows = slices.map((one, n) => row(`${variants[n]?.target.name}, ${variants[n]?.kind.name}`, one));
+  const say = ({ median, min, max }: ReturnType<typeof spread>): string =>
+    `${fixed(median, 2)} (${fixed(min, 2)}–${fixed(max, 2)})`;
+  const text = `${table('Gateway and floor', HEAD, rows)}\n\nGateway/floor, CPU per request: keyed ${say(ratios.keyed)}, unkeyed ${say(ratios.unkeyed)}. Start to ready: ${fixed(startMs, 0)} ms.`;
+  return { table: text, figures: { slices, ratios, startMs } };
+}
+
+async function cheaper(bench: Bench): Promise<Outcome> {
+  const gateway = await bench.gateway();
+  const variants = [KEYED, UNKEYED, ...CHEAPER].map((kind) => at(gateway, kind));
+  const slices = await interleave(variants, Math.ceil(bench.rounds / 3), bench.sliceMs, bench.progress);
+  await gateway.stop();
+  const rows = slices.map((one, n) => row(variants[n]?.kind.name ?? '', one));
+  return { table: table('Kinds of answers', HEAD, rows), figures: slices };
+}
+
+/** Layers that can be taken away, and the kind of request that shows their cost. */
+const LAYERS: readonly (readonly [string, RequestKind])[] = [
+  ['observeRequest', KEYED],
+  ['idempotency', KEYED],
+  ['auth', KEYED],
+  ['validation', UNKEYED],
+  ['providerGate', KEYED],
+  ['quota', KEYED],
+  ['publish', KEYED],
+];
+
+async function layers(bench: Bench): Promise<Outcome> {
+  const rows: string[][] = [];
+  const figures: Record<string, number> = {};
+  const whole = await bench.gateway();
+  for (const [layer, kind] of LAYERS) {
+    const less = await bench.without(layer);
+    const pair = [at(whole, kind), at(less, kind)];
+    const [all = [], rest = []] = await interleave(
+      pair,
+      Math.ceil(bench.rounds / 3),
+      bench.sliceMs,
+      bench.progress,
+    );
+    await less.stop();
+    const cost = spread(all.map((one, n) => one.cpuUs - (rest[n]?.cpuUs ?? Number.NaN)));
+    figures[layer] = cost.median;
+    rows.push([layer, kind.name, fixed(cost.median), `${fixed(cost.min)}–${fixed(cost.max)}`]);
+  }
+  await whole.stop();
+  return { table: table('What each layer costs', ['layer', 'request', 'CPU µs', 'spread'], rows), figures };
+}
+
+async function latency(bench: Bench): Promise<Outcome> {
+  const [gateway, floor] = [await bench.gateway(), await bench.floor()];
+  await slice(at(gateway, KEYED), bench.sliceMs);
+  const saturated = await slice(at(gateway, KEYED), bench.sliceMs);
+  const ratePerSecond = Math.round(saturated.perSecond / 2);
+  const variants = [gateway, floor].map((target) => ({ ...at(target, KEYED), ratePerSecond }));
+  const slices = await interleave(variants, bench.rounds, bench.sliceMs, bench.progress);
+  await Promise.all([gateway.stop(), floor.stop()]);
+  const [one = [], other = []] = slices;
+  const p99Ratio = ratio(one, other, p99);
+  const rows = slices.map((each, n) => row(variants[n]?.target.name ?? '', each));
+  const text = `${table(`Keyed, at ${ratePerSecond} a second (half of saturation)`, HEAD, rows)}\n\nGateway/floor, p99: ${fixed(p99Ratio.median, 2)} (${fixed(p99Ratio.min, 2)}–${fixed(p99Ratio.max, 2)}).`;
+  return { table: text, figures: { ratePerSecond, slices, p99Ratio } };
+}
+
+async function soak(bench: Bench): Promise<Outcome> {
+  const gateway = await bench.gateway({}, [
+    '--expose-gc',
+    '--import=tsx',
+    `--import=${new URL('memory-probe.ts', import.meta.url).href}`,
+  ]);
+  const marks = bench.quick ? [10_000, 50_000] : [50_000, 500_000];
+  const figures: { requests: number; rssMiB: number; heapMiB: number }[] = [];
+  let requests = 0;
+  for (const mark of marks) {
+    while (requests < mark) {
+      const { perSecond } = await slice(at(gateway, KEYED), bench.sliceMs);
+      requests += Math.round((perSecond * bench.sliceMs) / 1000);
+      bench.progress(`soak  ${requests}/${marks.at(-1)} requests`);
+    }
+    const rssMiB = gateway.rssBytes() / 2 ** 20;
+    const { heap } = await gateway.memory();
+    figures.push({ requests, rssMiB, heapMiB: heap / 2 ** 20 });
+  }
+  await gateway.stop();
+  const rows = figures.map((one) => [String(one.requests), fixed(one.rssMiB), fixed(one.heapMiB)]);
+  return { table: table('Memory', ['requests', 'RSS MiB', 'heap MiB, collected'], rows), figures };
+}
+
+/** Bytes of Redis memory for a record, key and value and all, from a million of them. */
+async function records(bench: Bench): Promise<number> {
+  const redis = new Redis(bench.redis.url);
+  const used = async (): Promise<number> =>
+    Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1] ?? 0);
+  await redis.flushall();
+  const before = await used();
+  const count = bench.quick ? 100_000 : 1_000_000;
+  for (let first = 0; first < count; first += 10_000) {
+    const batch = redis.pipeline();
+    for (let n = first; n < first + 10_000; n += 1) {
+      const key = `idem:bench_api_key_000001:6f1a2b3c-4d5e-4f60-8a7b-${n.toString(16).padStart(12, '0')}`;
+      batch.set(key, `A${n.toString(16).padStart(32, '0')}abcdefghij`, 'EX', 86_400);
+    }
+    await batch.exec();
+  }
+  const bytes = ((await used()) - before) / count;
+  redis.disconnect();
+  return bytes;
+}
+
+/** Every experiment by its name. */
+export const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Outcome>>> = {
+  comparison,
+  cheaper,
+  layers,
+  latency,
+  soak,
+  scale: (bench) => scale(bench, records),
+};
