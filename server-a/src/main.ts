@@ -1,14 +1,9 @@
 /** The process: reads the configuration, starts the gateway, obeys signals. The only caller of process.exit. */
-import { existsSync } from 'node:fs';
 import { ConfigError } from './config/faults.js';
 import { loadConfig } from './config/load.js';
+import { readVariables } from './config/variables.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { createLogging, type Logging } from './logging.js';
-
-/** In development a `.env` beside the process is read; real environment variables win. */
-function loadDotEnv(): void {
-  if (process.env['NODE_ENV'] !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
-}
 
 function reportFaults({ log }: Logging, error: ConfigError): void {
   log.fatal({ faults: error.faults }, 'config.invalid');
@@ -61,14 +56,17 @@ function endOnUnforeseen({ log, flush }: Logging): void {
 }
 
 async function main(): Promise<void> {
-  loadDotEnv();
+  const readConfig = () => loadConfig(readVariables());
   let logging = createLogging(process.env['SERVICE_NAME'] || 'server-a', 'info');
   try {
-    const config = loadConfig(process.env);
+    const config = readConfig();
     logging.flush();
     logging = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
     endOnUnforeseen(logging);
-    const gateway = await startGateway(config, logging.log);
+    let gateway: Gateway | undefined;
+    // From now on: unheard, the signal would end the process.
+    process.on('SIGHUP', () => gateway?.reload());
+    gateway = await startGateway(config, logging.log, { readConfig });
     stopOnSignals(gateway, logging, config.env.SHUTDOWN_TIMEOUT_MS);
     logging.log.info(
       {

@@ -28,6 +28,9 @@ export type IdempotencyOutcome =
   | 'store_failed'
   | 'lost';
 
+/** What came of reading the configuration anew, as the `outcome` label. */
+export type ReloadOutcome = 'applied' | 'unchanged' | 'refused';
+
 /** Quantiles of the summary. */
 const PERCENTILES = [0.5, 0.9, 0.99, 0.999];
 /**
@@ -132,6 +135,34 @@ export function createMetrics() {
       name: 'sms_heartbeats_total',
       help: 'Heartbeats to Server B, by outcome',
       labelNames: ['outcome'],
+      registers,
+    }),
+    rabbitmqBlocked: new Gauge({
+      name: 'sms_rabbitmq_blocked',
+      help: '1 while the broker takes no messages (memory or disk alarm)',
+      registers,
+    }),
+    quotaUsed: new Gauge({
+      name: 'sms_quota_used',
+      help: "Units of today's quota that an active client has used",
+      labelNames: ['client'],
+      registers,
+    }),
+    quotaLimit: new Gauge({
+      name: 'sms_quota_limit',
+      help: "An active client's daily quota",
+      labelNames: ['client'],
+      registers,
+    }),
+    configReloads: new Counter({
+      name: 'sms_config_reloads_total',
+      help: 'Times that the configuration was read anew, by what came of it',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    configLastReloadSuccessful: new Gauge({
+      name: 'sms_config_last_reload_successful',
+      help: '0 if the configuration was refused when it was last read; the one before it is in force',
       registers,
     }),
     dependencyReady: new Gauge({

@@ -2,6 +2,7 @@
 import type { Middleware as KoaMiddleware, ParameterizedContext } from 'koa';
 import type { Client, Registry } from './config/registry.js';
 import type { PublishOutcome } from './rabbitmq/publisher.js';
+import type { TraceContext } from './trace-context.js';
 
 /** A send request, checked. */
 export interface SendRequest {
@@ -35,6 +36,8 @@ export interface Charge {
 export interface RequestState {
   /** observe-request -> all: one consistent configuration for the whole request. */
   registry?: Registry;
+  /** observe-request -> all that log, publish: the trace that the request belongs to. */
+  trace?: TraceContext;
   /** idempotency (keyed) or validation (unkeyed) -> validation: the body's bytes. */
   rawBody?: Buffer;
   /** idempotency -> observe-request: the answer is an earlier one's. */

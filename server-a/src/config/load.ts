@@ -8,6 +8,7 @@ import { deadLetterQueue } from '../rabbitmq/topology.js';
 import { ENVIRONMENT, type Environment, FILE_VARIABLES } from './environment.js';
 import { ConfigError, type ConfigFault } from './faults.js';
 import { type Registry, readRegistry } from './registry.js';
+import type { Variables } from './variables.js';
 
 /** Certificates for one service, as PEM. */
 export interface TlsFiles {
@@ -21,11 +22,12 @@ export interface Config {
   readonly env: Environment;
   /** Clients and providers as they were at the time of reading. */
   readonly registry: Registry;
+  /** Files that clients and providers were read from. */
+  readonly registryFiles: readonly string[];
   readonly redisTls: TlsFiles;
   readonly rabbitmqTls: TlsFiles;
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
 type Add = (fault: ConfigFault) => void;
 
 /**
@@ -45,7 +47,11 @@ export function loadConfig(source: Variables): Config {
   const rabbitmqTls = readTls('RABBITMQ', given, add);
   if (env !== undefined) checkQueues(env, add);
   if (env === undefined || registry === undefined || faults.length > 0) throw new ConfigError(faults);
-  return { env, registry, redisTls, rabbitmqTls };
+  return { env, registry, registryFiles: registryFiles(source), redisTls, rabbitmqTls };
+}
+
+function registryFiles(source: Variables): string[] {
+  return ['CLIENT_CONFIG_FILE', 'PROVIDERS_CONFIG_FILE'].flatMap((name) => source[name] || []);
 }
 
 /** A heartbeat among messages, or among dead letters, would be taken for one. */

@@ -162,7 +162,8 @@ export function idempotency(parts: IdempotencyParts): Layer {
   }
 
   function settleLate(ctx: Context, claim: Claim, outcome: LateOutcome): Promise<void> {
-    log.warn({ outcome, tracking_id: ctx.state.trackingId }, 'publish.settled_late');
+    const { trackingId, trace } = ctx.state;
+    log.warn({ outcome, tracking_id: trackingId, trace_id: trace?.traceId }, 'publish.settled_late');
     if (outcome === 'confirmed') return store(claim, 202, '', parts.ttlSeconds * 1000);
     if (outcome === 'unknown') return release(claim, true, 0);
     const { charge } = ctx.state;
@@ -192,7 +193,12 @@ export function idempotency(parts: IdempotencyParts): Layer {
     count('mismatch');
     ctx.set('Idempotency-Mismatch', 'true');
     log.warn(
-      { tracking_id: ctx.state.trackingId, client: client.name, client_api_key: client.maskedKey },
+      {
+        tracking_id: ctx.state.trackingId,
+        trace_id: ctx.state.trace?.traceId,
+        client: client.name,
+        client_api_key: client.maskedKey,
+      },
       'idempotency.mismatch',
     );
   }

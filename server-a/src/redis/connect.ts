@@ -62,6 +62,11 @@ export class RedisLink {
     });
   }
 
+  /** Has a function called whenever a connection has come up. */
+  onReady(listener: () => void): void {
+    this.redis.on('ready', listener);
+  }
+
   /** True while calls can be made with a hope of an answer. */
   get usable(): boolean {
     return this.redis.status === 'ready' && !this.#silent;

@@ -220,6 +220,7 @@ function sampleMessage() {
       providersEffective: ['A'],
       fingerprints: { clients: '0', providers: '1' },
       createdAt: '2026-11-23T05:28:29.840Z',
+      trace: { traceId: '0af7651916cd43dd8448eb211c80319c', traceparent: '00-…', tracestate: 'a=1' },
     },
     { queue: 'queue', serviceName: 'server-a' },
   );

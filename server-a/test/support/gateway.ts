@@ -31,14 +31,14 @@ export class Gateway {
    * Starts a gateway on a free port.
    *
    * @param untilReady wait until `/readyz` says 200; false = only until it listens
+   * @param cwd its working directory
    * @throws Error with its output when it does not start
    */
-  static async start(variables: Variables, { untilReady = true } = {}): Promise<Gateway> {
-    const child = await GatewayProcess.start({
-      SERVER_A_HOST: '127.0.0.1',
-      SERVER_A_PORT: '0',
-      ...variables,
-    });
+  static async start(variables: Variables, { untilReady = true } = {}, cwd?: string): Promise<Gateway> {
+    const child = await GatewayProcess.start(
+      { SERVER_A_HOST: '127.0.0.1', SERVER_A_PORT: '0', ...variables },
+      cwd,
+    );
     const started = await waitFor(
       'a gateway that has started',
       () => {
