@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { acceptedBody, answerJson } from '../answers.js';
+import { acceptedBody, answerJson, setHeader } from '../answers.js';
 import { clientOf } from '../client-lookup.js';
 import { isoNow } from '../clock.js';
 import type { Client } from '../config/registry.js';
@@ -57,7 +57,10 @@ export function idempotency(parts: IdempotencyParts): Layer {
     const header = ctx.req.headers['idempotency-key'];
     const client = clientOf(ctx);
     // An unregistered or inactive client gets its 401 from the next layer, and leaves nothing in Redis.
-    if (header === undefined || client?.isActive !== true) return next();
+    if (header === undefined || client?.isActive !== true) {
+      await next();
+      return;
+    }
     const key = parseIdempotencyKey(String(header));
     const body = await readBody(ctx);
     const request: ClaimRequest = {
@@ -177,21 +180,21 @@ export function idempotency(parts: IdempotencyParts): Layer {
   function replay(ctx: Context, reply: Extract<ClaimReply, { status: 'done' }>): void {
     ctx.state.replayed = true;
     count('replayed');
-    ctx.set('Idempotent-Replayed', 'true');
+    setHeader(ctx, 'Idempotent-Replayed', 'true');
     if (reply.httpStatus === 202) {
       answerJson(ctx, 202, acceptedBody(fromCompact(reply.id)));
       return;
     }
     // Kept no longer than its Retry-After, so what is left of the record is what is left to wait.
     if (reply.httpStatus === 429 || reply.httpStatus === 503) {
-      ctx.set('Retry-After', String(Math.max(1, Math.ceil(reply.leftMs / 1000))));
+      setHeader(ctx, 'Retry-After', String(Math.max(1, Math.ceil(reply.leftMs / 1000))));
     }
     answerJson(ctx, reply.httpStatus, reply.body);
   }
 
   function reportMismatch(ctx: Context, client: Client): void {
     count('mismatch');
-    ctx.set('Idempotency-Mismatch', 'true');
+    setHeader(ctx, 'Idempotency-Mismatch', 'true');
     log.warn(
       {
         tracking_id: ctx.state.trackingId,

@@ -2,7 +2,7 @@ import type { RegistryHolder } from '../config/registry.js';
 import { type ApiError, toApiError } from '../errors.js';
 import type { Log } from '../logging.js';
 import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
-import { SEND_PATH } from '../paths.js';
+import { isSendRequest } from '../paths.js';
 import type { Context, Layer } from '../request-state.js';
 import { traceContextOf } from '../trace-context.js';
 
@@ -32,7 +32,7 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
       throw error;
     } finally {
       const seconds = (performance.now() - startedAt) / 1000;
-      if (ctx.path === SEND_PATH && ctx.method === 'POST') {
+      if (isSendRequest(ctx)) {
         const outcome = outcomeOf(ctx, error);
         counterOf(ctx.state.client?.name ?? UNKNOWN_CLIENT, outcome).inc();
         metrics.requestDuration.observe(seconds);

@@ -1,3 +1,4 @@
+import { setHeader } from '../answers.js';
 import { utcDay } from '../clock.js';
 import type { Client } from '../config/registry.js';
 import { ApiError } from '../errors.js';
@@ -40,8 +41,8 @@ export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): L
     const counter = quotaCounterKey(prefix, client.key, day);
     const { status, used } = await scripts.consume(counter, client.dailyQuota, QUOTA_TTL_SECONDS);
     // draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset.
-    ctx.set('RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
-    ctx.set('RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
+    setHeader(ctx, 'RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
+    setHeader(ctx, 'RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
     if (status === 'exceeded') {
       throw new ApiError('TOO_MANY_REQUESTS', {
         details: { daily_quota: client.dailyQuota },

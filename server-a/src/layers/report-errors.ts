@@ -1,4 +1,4 @@
-import { answerJson } from '../answers.js';
+import { answerJson, setHeader } from '../answers.js';
 import { isoNow } from '../clock.js';
 import { ApiError, renderError, toApiError } from '../errors.js';
 import type { Context, Layer } from '../request-state.js';
@@ -22,6 +22,6 @@ export function reportErrors(): Layer {
 }
 
 function answerError(ctx: Context, error: ApiError): void {
-  ctx.set(error.headers);
+  for (const [name, value] of Object.entries(error.headers)) setHeader(ctx, name, value);
   answerJson(ctx, error.status, renderError(error, ctx.state.trackingId, isoNow()));
 }

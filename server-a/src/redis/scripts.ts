@@ -119,9 +119,6 @@ export interface ReleaseRequest {
 /** What became of a unit. `used` counts the day's units. */
 export type ConsumeReply = { readonly status: 'consumed' | 'exceeded'; readonly used: number };
 
-/** The script came too late to run: its deadline had passed at Redis, whose time it tells. */
-type Late = { readonly status: 'late'; readonly redisNowMs: number };
-
 /** The scripts, callable. Every method throws RedisUnavailable where Redis gives no answer in time. */
 export class Scripts {
   readonly #link: RedisLink;
@@ -131,9 +128,8 @@ export class Scripts {
   }
 
   /** Claims a key. A claim that succeeds only after the limit is given back. */
-  async claim(request: ClaimRequest): Promise<ClaimReply> {
-    const reply = await this.#claimInTime(request);
-    return reply.status === 'late' ? this.#again(reply, () => this.#claimInTime(request)) : reply;
+  claim(request: ClaimRequest): Promise<ClaimReply> {
+    return this.#claim(request, () => this.#claim(request, tooLate));
   }
 
   /** Stores an answer; false = the key has passed to another owner, or is answered. */
@@ -154,11 +150,10 @@ export class Scripts {
   }
 
   /** Takes one unit. A unit that was taken only after the limit is given back. */
-  async consume(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply> {
-    const reply = await this.#consumeInTime(counter, limit, ttlSeconds);
-    return reply.status === 'late'
-      ? this.#again(reply, () => this.#consumeInTime(counter, limit, ttlSeconds))
-      : reply;
+  consume(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply> {
+    return this.#consume(counter, limit, ttlSeconds, () =>
+      this.#consume(counter, limit, ttlSeconds, tooLate),
+    );
   }
 
   /** Gives one unit back. */
@@ -169,7 +164,8 @@ export class Scripts {
     );
   }
 
-  #claimInTime(request: ClaimRequest): Promise<ClaimReply | Late> {
+  /** @param again runs it once more, after the script was refused as late and Redis's time is known better */
+  #claim(request: ClaimRequest, again: () => Promise<ClaimReply>): Promise<ClaimReply> {
     const { record, candidate, owner, fingerprint, leaseMs, ttlSeconds, strict } = request;
     const { redis, clock } = this.#link;
     const only = strict ? 1 : 0;
@@ -185,7 +181,11 @@ export class Scripts {
           clock.deadline(),
           only,
         ),
-      readClaim,
+      (reply) => {
+        if (reply[0] !== 'late') return readClaim(reply);
+        clock.correct(Number(reply[1]));
+        return again();
+      },
       ([status, , , paid]) => {
         if (status !== 'claimed') return;
         this.release({ record, owner, paid: paid === 1, holdMs: 0, ttlSeconds }).catch(() => {});
@@ -193,32 +193,35 @@ export class Scripts {
     );
   }
 
-  #consumeInTime(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply | Late> {
+  /** @param again as for a claim */
+  #consume(
+    counter: string,
+    limit: number,
+    ttlSeconds: number,
+    again: () => Promise<ConsumeReply>,
+  ): Promise<ConsumeReply> {
+    const { redis, clock } = this.#link;
     return this.#link.call(
-      () => this.#link.redis.quotaConsume(counter, limit, ttlSeconds, this.#link.clock.deadline()),
-      readConsume,
+      () => redis.quotaConsume(counter, limit, ttlSeconds, clock.deadline()),
+      (reply) => {
+        if (reply[0] !== 'late') return readConsume(reply);
+        clock.correct(Number(reply[1]));
+        return again();
+      },
       ([status]) => {
         if (status === 'consumed') this.refund(counter).catch(() => {});
       },
     );
   }
-
-  /** Runs a script that was refused as late once more: it was answered in time, so our idea of Redis's time was wrong. */
-  async #again<T>(late: Late, run: () => Promise<T | Late>): Promise<T> {
-    this.#link.clock.correct(late.redisNowMs);
-    const reply = await run();
-    if (isLate(reply)) throw new RedisUnavailable('Redis did not run the script in time', false);
-    return reply;
-  }
 }
 
-function isLate(reply: unknown): reply is Late {
-  return typeof reply === 'object' && reply !== null && 'status' in reply && reply.status === 'late';
+/** Late a second time: then it is not our idea of Redis's time that was wrong. */
+function tooLate(): Promise<never> {
+  return Promise.reject(new RedisUnavailable('Redis did not run the script in time', false));
 }
 
-function readClaim(reply: unknown[]): ClaimReply | Late {
+function readClaim(reply: unknown[]): ClaimReply {
   const [status, id, a, b, c, d] = reply;
-  if (status === 'late') return { status, redisNowMs: Number(id) };
   if (typeof id !== 'string') throw unexpected('idempotency_claim');
   switch (status) {
     case 'claimed':
@@ -234,8 +237,7 @@ function readClaim(reply: unknown[]): ClaimReply | Late {
   }
 }
 
-function readConsume([status, value]: unknown[]): ConsumeReply | Late {
-  if (status === 'late') return { status, redisNowMs: Number(value) };
+function readConsume([status, value]: unknown[]): ConsumeReply {
   if (status !== 'consumed' && status !== 'exceeded') throw unexpected('quota_consume');
   return { status, used: Number(value) };
 }
