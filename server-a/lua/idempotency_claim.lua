@@ -7,7 +7,8 @@
 -- ARGV[5] ttl          integer seconds that the record lives
 -- ARGV[6] deadline     integer Redis time in milliseconds after which this call does nothing; 0 = none
 -- ARGV[7] strict       integer 1 = a different fingerprint is refused, 0 = it is only reported
--- Returns {'claimed', id, taken_over 0|1, paid 0|1, mismatch 0|1}: ours now, under this id for ever
+-- Returns {'claimed', id, taken_over 0|1, paid 0|1, mismatch 0|1, dead_owner}: ours now, under this id for ever;
+--   dead_owner is the token of the owner whose lease has ended, '' if there was none
 -- Returns {'done', id, status, body, left_ms, mismatch 0|1}: answered; body '' with status 202
 -- Returns {'in_flight', id, lease_left_ms, mismatch 0|1}: another owner is at work
 -- Returns {'mismatch', id}: the key belongs to another body (only when strict)
@@ -39,7 +40,7 @@ end
 local value = redis.call('GET', record)
 if not value then
   claim(candidate, fingerprint, '0')
-  return { 'claimed', candidate, 0, 0, 0 }
+  return { 'claimed', candidate, 0, 0, 0, '' }
 end
 
 local state = value:sub(1, 1)
@@ -50,7 +51,7 @@ local paid = value:sub(44, 44)
 -- Nothing of an unpaid, free record has reached the broker: its body binds nobody.
 if state == 'F' and paid == '0' then
   claim(id, fingerprint, paid)
-  return { 'claimed', id, 1, 0, 0 }
+  return { 'claimed', id, 1, 0, 0, '' }
 end
 
 local mismatch = 0
@@ -67,11 +68,13 @@ end
 if state == 'D' then
   return { 'done', id, tonumber(value:sub(44, 46)), value:sub(47), redis.call('PTTL', record), mismatch }
 end
+local dead_owner = ''
 if state == 'C' then
   local lease_left = tonumber(value:sub(45, 57)) - now
   if lease_left > 0 then
     return { 'in_flight', id, lease_left, mismatch }
   end
+  dead_owner = value:sub(58)
 end
 claim(id, kept_fingerprint, paid)
-return { 'claimed', id, 1, tonumber(paid), mismatch }
+return { 'claimed', id, 1, tonumber(paid), mismatch, dead_owner }

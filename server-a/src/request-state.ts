@@ -24,12 +24,16 @@ export interface Claim {
   readonly fingerprint: string;
   /** An earlier attempt with an unknown outcome has taken a unit of quota for this key. */
   readonly paid: boolean;
+  /** Token of the owner from whom the key was taken over; '' = there was none. */
+  readonly deadOwner: string;
 }
 
 /** A unit of quota that this request took. */
 export interface Charge {
   /** Redis key of the counter it was taken from, so that a refund finds the same day. */
   readonly counter: string;
+  /** Token that it was taken with. */
+  readonly token: string;
 }
 
 /** The state of one request. A field is undefined until its layer has run. */

@@ -1,9 +1,11 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { acceptedBody, answerJson, setHeader } from '../answers.js';
+import { attemptTokens } from '../attempt-tokens.js';
 import { clientOf } from '../client-lookup.js';
 import { isoNow } from '../clock.js';
 import type { Client } from '../config/registry.js';
 import { type ApiError, internalError, invalidPayload, renderError, toApiError } from '../errors.js';
+import { giveUnitBack } from '../give-unit-back.js';
 import { parseIdempotencyKey } from '../idempotency-key.js';
 import type { Log } from '../logging.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
@@ -50,7 +52,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
   const { scripts, metrics, log } = parts;
   // A record must outlive the work on its key, however short answers are kept.
   const openTtlSeconds = Math.max(parts.ttlSeconds, Math.ceil((parts.leaseMs + HOLD_MS) / 1000));
-  const nextOwner = ownerTokens();
+  const nextOwner = attemptTokens();
   const count = outcomeCounters(metrics);
 
   return async function idempotency(ctx, next) {
@@ -83,7 +85,8 @@ export function idempotency(parts: IdempotencyParts): Layer {
     }
     count(reply.takenOver ? 'taken_over' : 'claimed');
     const { record, owner, fingerprint } = request;
-    const claim: Claim = { record, owner, fingerprint, id: reply.id, paid: reply.paid };
+    const { id, paid, deadOwner } = reply;
+    const claim: Claim = { record, owner, fingerprint, id, paid, deadOwner };
     ctx.state.claim = claim;
     try {
       await next();
@@ -173,7 +176,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
     return release(claim, claim.paid, 0, (ours) => {
       // Not ours any more: the next owner goes on with the unit that is paid.
       if (!ours || charge === undefined) return;
-      void parts.settlement.settle('refund', () => scripts.refund(charge.counter));
+      void giveUnitBack(parts, charge, true);
     });
   }
 
@@ -209,16 +212,6 @@ export function idempotency(parts: IdempotencyParts): Layer {
 
 function mismatch(): ApiError {
   return invalidPayload([{ field: 'Idempotency-Key', message: 'was used before, with another body' }]);
-}
-
-/** Owner tokens: unlike any other, of any replica and any of its lives. */
-function ownerTokens(): () => string {
-  const instance = randomBytes(6).toString('base64url');
-  let claims = 0;
-  return () => {
-    claims += 1;
-    return instance + claims.toString(36);
-  };
 }
 
 function outcomeCounters(metrics: Metrics): (outcome: IdempotencyOutcome) => void {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
 import type { RedisLink } from './connect.js';
+import { RECENT_UNITS, recentUnitsKey } from './keys.js';
 import { RedisUnavailable } from './unavailable.js';
 
 declare module 'ioredis' {
@@ -33,26 +34,38 @@ declare module 'ioredis' {
       ...args: [record: string, owner: string, paid: number, hold: number, ttl: number]
     ): Result<unknown, Context>;
     quotaConsume(
-      ...args: [counter: string, limit: number, ttl: number, deadline: number]
+      ...args: [
+        counter: string,
+        recent: string,
+        limit: number,
+        ttl: number,
+        deadline: number,
+        token: string,
+        predecessor: string,
+        kept: number,
+        keptTtl: number,
+      ]
     ): Result<unknown[], Context>;
-    quotaRefund(counter: string): Result<unknown[], Context>;
+    quotaRefund(
+      ...args: [counter: string, recent: string, token: string, certain: number]
+    ): Result<unknown[], Context>;
   }
 }
 
-/** Script files by the command that they define; each takes one key. */
+/** Scripts by the command that they define: their file, and how many keys they take (all of one slot). */
 export const SCRIPTS = {
-  idempotencyClaim: 'idempotency_claim',
-  idempotencyStore: 'idempotency_store',
-  idempotencyRelease: 'idempotency_release',
-  quotaConsume: 'quota_consume',
-  quotaRefund: 'quota_refund',
+  idempotencyClaim: { file: 'idempotency_claim', keys: 1 },
+  idempotencyStore: { file: 'idempotency_store', keys: 1 },
+  idempotencyRelease: { file: 'idempotency_release', keys: 1 },
+  quotaConsume: { file: 'quota_consume', keys: 2 },
+  quotaRefund: { file: 'quota_refund', keys: 2 },
 } as const;
 
 /** Adds the scripts to a client as commands. ioredis sends EVALSHA, and the text again where Redis has lost it. */
 export function defineScripts(redis: Redis): void {
-  for (const [command, file] of Object.entries(SCRIPTS)) {
+  for (const [command, { file, keys }] of Object.entries(SCRIPTS)) {
     const lua = readFileSync(new URL(`../../lua/${file}.lua`, import.meta.url), 'utf8');
-    redis.defineCommand(command, { numberOfKeys: 1, lua });
+    redis.defineCommand(command, { numberOfKeys: keys, lua });
   }
 }
 
@@ -76,6 +89,8 @@ export type ClaimReply =
       readonly takenOver: boolean;
       readonly paid: boolean;
       readonly mismatch: boolean;
+      /** Token of the owner whose lease has ended; '' = there was none. */
+      readonly deadOwner: string;
     }
   | {
       readonly status: 'done';
@@ -116,6 +131,25 @@ export interface ReleaseRequest {
   readonly ttlSeconds: number;
 }
 
+/** A unit to take. */
+export interface ConsumeRequest {
+  readonly counter: string;
+  readonly limit: number;
+  readonly ttlSeconds: number;
+  /** Of this attempt alone. */
+  readonly token: string;
+  /** Token of a dead attempt at the same message, whose unit is gone on with if it took one; '' = none. */
+  readonly predecessor: string;
+}
+
+/** A unit to give back. */
+export interface RefundRequest {
+  readonly counter: string;
+  readonly token: string;
+  /** The unit was taken for certain; false = only if its token is remembered. */
+  readonly certain: boolean;
+}
+
 /** What became of a unit. `used` counts the day's units. */
 export type ConsumeReply = { readonly status: 'consumed' | 'exceeded'; readonly used: number };
 
@@ -149,17 +183,15 @@ export class Scripts {
     );
   }
 
-  /** Takes one unit. A unit that was taken only after the limit is given back. */
-  consume(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply> {
-    return this.#consume(counter, limit, ttlSeconds, () =>
-      this.#consume(counter, limit, ttlSeconds, tooLate),
-    );
+  /** Takes one unit. Where the reply is lost, give the token's unit back: it may have been taken. */
+  consume(request: ConsumeRequest): Promise<ConsumeReply> {
+    return this.#consume(request, () => this.#consume(request, tooLate));
   }
 
-  /** Gives one unit back. */
-  refund(counter: string): Promise<void> {
+  /** Gives a unit back. */
+  refund({ counter, token, certain }: RefundRequest): Promise<void> {
     return this.#link.call(
-      () => this.#link.redis.quotaRefund(counter),
+      () => this.#link.redis.quotaRefund(counter, recentUnitsKey(counter), token, certain ? 1 : 0),
       () => undefined,
     );
   }
@@ -194,22 +226,26 @@ export class Scripts {
   }
 
   /** @param again as for a claim */
-  #consume(
-    counter: string,
-    limit: number,
-    ttlSeconds: number,
-    again: () => Promise<ConsumeReply>,
-  ): Promise<ConsumeReply> {
+  #consume(request: ConsumeRequest, again: () => Promise<ConsumeReply>): Promise<ConsumeReply> {
+    const { counter, limit, ttlSeconds, token, predecessor } = request;
     const { redis, clock } = this.#link;
     return this.#link.call(
-      () => redis.quotaConsume(counter, limit, ttlSeconds, clock.deadline()),
+      () =>
+        redis.quotaConsume(
+          counter,
+          recentUnitsKey(counter),
+          limit,
+          ttlSeconds,
+          clock.deadline(),
+          token,
+          predecessor,
+          RECENT_UNITS.count,
+          RECENT_UNITS.ttlSeconds,
+        ),
       (reply) => {
         if (reply[0] !== 'late') return readConsume(reply);
         clock.correct(Number(reply[1]));
         return again();
-      },
-      ([status]) => {
-        if (status === 'consumed') this.refund(counter).catch(() => {});
       },
     );
   }
@@ -225,7 +261,7 @@ function readClaim(reply: unknown[]): ClaimReply {
   if (typeof id !== 'string') throw unexpected('idempotency_claim');
   switch (status) {
     case 'claimed':
-      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1 };
+      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1, deadOwner: String(d) };
     case 'done':
       return { status, id, httpStatus: Number(a), body: String(b), leftMs: Number(c), mismatch: d === 1 };
     case 'in_flight':

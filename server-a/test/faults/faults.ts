@@ -13,10 +13,8 @@ export interface Fault {
   /** Makes it. A fault that lasts returns; one that strikes again and again lasts until `signal` is aborted. */
   readonly make: (world: World, signal: AbortSignal) => Promise<void>;
   readonly heal: (world: World) => Promise<void>;
-  /** Kills a gateway: units of quota in flight at the kill may be lost. */
+  /** Kills a gateway: units of unkeyed requests in flight at the kill may be lost. */
   readonly killsGateway?: true;
-  /** Ends connections to Redis: units whose replies were on their way may stay counted. */
-  readonly endsRedisConnections?: true;
   /** A gateway does not answer by design (it is being killed or suspended), so its health is not asked. */
   readonly silencesGateway?: true;
 }
@@ -214,21 +212,18 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'Redis stopped',
     target: 'redis',
-    endsRedisConnections: true,
     make: ({ redis }) => redis.stop(),
     heal: ({ redis }) => redis.start(),
   },
   {
     name: 'Redis killed -9',
     target: 'redis',
-    endsRedisConnections: true,
     make: ({ redis }) => redis.kill(),
     heal: ({ redis }) => redis.start(),
   },
   {
     name: 'Redis frozen',
     target: 'redis',
-    endsRedisConnections: true,
     make: async ({ redis }) => redis.freeze(),
     heal: async ({ redis }) => redis.resume(),
   },
@@ -253,14 +248,12 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'network to Redis cut',
     target: 'redis',
-    endsRedisConnections: true,
     make: async ({ redisProxy }) => redisProxy.set({ kind: 'cut' }),
     heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
   },
   {
     name: 'network to Redis black-holed',
     target: 'redis',
-    endsRedisConnections: true,
     make: async ({ redisProxy }) => redisProxy.set({ kind: 'black-hole' }),
     heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
   },

@@ -5,12 +5,15 @@
  */
 import { randomInt } from 'node:crypto';
 import test from 'ava';
+import { recentUnitsKey } from '../../src/redis/keys.js';
 import { FINGERPRINT, newId, OTHER_FINGERPRINT, ScriptBench } from '../support/redis.js';
 
 const STEPS = 6000;
 const OWNERS = ['a', 'b', 'c', 'd'];
 const KEYS = 5;
 const LIMIT = 7;
+/** Tokens that the counter remembers. */
+const REMEMBERED = 5;
 
 const bench = new ScriptBench();
 test.after.always(() => bench.close());
@@ -43,7 +46,16 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
   const next = generator(seed);
   const pick = <T>(list: readonly [T, ...T[]]): T => list[next(list.length)] ?? list[0];
   const counter = bench.key();
+  const recent = recentUnitsKey(counter);
+  const tokens = ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8', 't9'] as const;
   let used = 0;
+  /** Tokens that have a unit, the latest first. */
+  let remembered: string[] = [];
+  const forget = (token: string): boolean => {
+    const at = remembered.indexOf(token);
+    if (at >= 0) remembered.splice(at, 1);
+    return at >= 0;
+  };
   const model = new Map<string, Modelled>();
   const fresh = (): Modelled => ({
     state: 'none',
@@ -93,7 +105,8 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       }
       const isNew = key.state === 'none';
       const id = isNew ? candidate : key.id;
-      t.deepEqual(reply, ['claimed', id, isNew ? 0 : 1, key.paid, Number(mismatch)]);
+      const deadOwner = key.state === 'claimed' ? key.owner : '';
+      t.deepEqual(reply, ['claimed', id, isNew ? 0 : 1, key.paid, Number(mismatch), deadOwner]);
       if (!binds) key.fingerprint = fingerprint;
       Object.assign(key, { state: 'claimed', id, owner, leaseOver: false });
     },
@@ -136,17 +149,34 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       Object.assign(key, fresh());
     },
     consume: async (): Promise<void> => {
-      const allowed = used < LIMIT;
-      if (allowed) used += 1;
-      t.deepEqual(await bench.redis.quotaConsume(counter, LIMIT, 600, 0), [
-        allowed ? 'consumed' : 'exceeded',
-        used,
-      ]);
+      const token = pick(tokens);
+      const predecessor = next(3) === 0 ? pick(tokens) : '';
+      const reply = await bench.redis.quotaConsume(
+        counter,
+        recent,
+        LIMIT,
+        600,
+        0,
+        token,
+        predecessor,
+        REMEMBERED,
+        600,
+      );
+      const inherited = predecessor !== '' && forget(predecessor);
+      const allowed = inherited || used < LIMIT;
+      if (allowed && !inherited) used += 1;
+      if (allowed) remembered = [token, ...remembered].slice(0, REMEMBERED);
+      t.deepEqual(reply, [allowed ? 'consumed' : 'exceeded', used]);
     },
     refund: async (): Promise<void> => {
-      const any = used > 0;
-      if (any) used -= 1;
-      t.deepEqual(await bench.redis.quotaRefund(counter), [any ? 'refunded' : 'empty', used]);
+      const token = pick(tokens);
+      const certain = next(4) === 0 ? 1 : 0;
+      const reply = await bench.redis.quotaRefund(counter, recent, token, certain);
+      const known = forget(token);
+      const given = used > 0 && (known || certain === 1);
+      if (given) used -= 1;
+      t.deepEqual(reply, [given ? 'refunded' : 'empty', used]);
+      t.deepEqual(await bench.redis.lrange(recent, 0, -1), remembered);
     },
   };
   const names = [
