@@ -3,6 +3,7 @@ import Router, { type RouterMiddleware } from '@koa/router';
 import Koa from 'koa';
 import { healthz, type ReadinessParts, readyz } from './operations/health.js';
 import { type MetricsPageParts, metricsPage } from './operations/metrics-page.js';
+import { openapiDocument } from './operations/openapi-document.js';
 import { isSendRequest, SEND_PATH } from './paths.js';
 import type { Pipeline, PipelineParts } from './pipeline.js';
 import type { RequestState } from './request-state.js';
@@ -31,6 +32,7 @@ function everythingElse(parts: AppParts): RouterMiddleware<RequestState> {
   router.get('/healthz', healthz());
   router.get('/readyz', readyz(parts));
   router.get('/metrics', metricsPage(parts));
+  router.get('/openapi.json', openapiDocument());
   // Its layers stand behind this one; here it is known for the sake of 405 and Allow.
   router.post(SEND_PATH, (_ctx, next) => next());
   const routes = router.routes();

@@ -1,8 +1,8 @@
 import { Agent } from 'node:http';
 import test from 'ava';
-import { SEND_PATH } from '../support/gateway.js';
 import { ask } from '../support/http-client.js';
 import { parseObject } from '../support/json.js';
+import { SEND_PATH } from '../support/paths.js';
 import { connectRaw, splitAnswers } from '../support/raw-connection.js';
 import { newBody, Site } from '../support/site.js';
 import { waitFor } from '../support/wait-for.js';

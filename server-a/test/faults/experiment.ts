@@ -82,7 +82,8 @@ export async function runExperiment(
   };
   const gateways: GatewayProcess[] = [];
   for (let index = 0; index < Math.max(...faults.map((fault) => fault.gateways ?? 1)); index += 1) {
-    gateways.push(await GatewayProcess.start(env));
+    const aheadMs = index === 0 ? Math.max(...faults.map((fault) => fault.clockAheadMs ?? 0)) : 0;
+    gateways.push(await GatewayProcess.start({ ...env, CLOCK_AHEAD_MS: String(aheadMs) }));
   }
   const consumer = new Consumer(services.rabbitmq.url, outboundQueue);
   const ports = (): number[] => {

@@ -15,6 +15,10 @@ export interface Fault {
   readonly heal: (world: World) => Promise<void>;
   /** Kills a gateway: units of unkeyed requests in flight at the kill may be lost. */
   readonly killsGateway?: true;
+  /** Is made with the senders at rest, which another fault would not let them be: in no pair. */
+  readonly onlyAlone?: true;
+  /** Milliseconds that the first gateway's wall clock is ahead of the others'. */
+  readonly clockAheadMs?: number;
   /** A gateway does not answer by design (it is being killed or suspended), so its health is not asked. */
   readonly silencesGateway?: true;
 }
@@ -136,6 +140,16 @@ export const FAULTS: readonly Fault[] = [
     heal: nothing,
   },
   {
+    name: "a gateway's clock an hour ahead, both killed -9 in turn",
+    target: 'gateway',
+    gateways: 2,
+    clockAheadMs: 3_600_000,
+    killsGateway: true,
+    silencesGateway: true,
+    make: killAndRestart,
+    heal: nothing,
+  },
+  {
     name: 'gateways terminated in turn',
     target: 'gateway',
     gateways: 2,
@@ -176,7 +190,7 @@ export const FAULTS: readonly Fault[] = [
     make: async ({ rabbitmq }) => void (await rabbitmq.ctl('set_vm_memory_high_watermark', '0.00001')),
     heal: async ({ rabbitmq }) => void (await rabbitmq.ctl('set_vm_memory_high_watermark', '0.6')),
   },
-  { name: 'outbound queue deleted', target: 'rabbitmq', make: deleteQueue, heal: nothing },
+  { name: 'outbound queue deleted', target: 'rabbitmq', onlyAlone: true, make: deleteQueue, heal: nothing },
   {
     name: 'channel closed by the broker',
     target: 'rabbitmq',

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** Changes nothing where CLOCK_AHEAD_MS is 0. */
+const CLOCK_AHEAD = new URL('clock-ahead.mjs', import.meta.url).href;
+
 /** A gateway as a process of its own, started from the build, that can be killed and started again on its port. */
 export class GatewayProcess {
   readonly #env: Readonly<Record<string, string>>;
@@ -37,9 +40,10 @@ export class GatewayProcess {
 
   /** Starts the process (again); does not wait. */
   spawn(): void {
-    const child = spawn(process.execPath, [ENTRY_POINT], {
+    const child = spawn(process.execPath, [`--import=${CLOCK_AHEAD}`, ENTRY_POINT], {
       env: {
         PATH: process.env['PATH'] ?? '',
+        CLOCK_AHEAD_MS: '0',
         ...this.#env,
         SERVER_A_HOST: '127.0.0.1',
         SERVER_A_PORT: String(this.port),

@@ -3,10 +3,8 @@ import { type Ended, GatewayProcess, type Variables } from './gateway-process.js
 import { type Answer, ask } from './http-client.js';
 import type { JsonObject } from './json.js';
 import { faultsOfOutput, parseLines } from './log-lines.js';
+import { SEND_PATH } from './paths.js';
 import { type WaitOptions, waitFor } from './wait-for.js';
-
-/** Path of the send endpoint. */
-export const SEND_PATH = '/api/v1/sms/send';
 
 /** A send request. A header whose value is undefined is left out. */
 export interface SendQuestion {
