@@ -24,8 +24,8 @@ export interface Claim {
   readonly fingerprint: string;
   /** An earlier attempt with an unknown outcome has taken a unit of quota for this key. */
   readonly paid: boolean;
-  /** Token of the owner from whom the key was taken over; '' = there was none. */
-  readonly deadOwner: string;
+  /** Tokens of the dead owners from whom the key was taken over, the latest first, separated by spaces; '' = none. */
+  readonly deadOwners: string;
 }
 
 /** A unit of quota that this request took. */

@@ -85,8 +85,8 @@ export function idempotency(parts: IdempotencyParts): Layer {
     }
     count(reply.takenOver ? 'taken_over' : 'claimed');
     const { record, owner, fingerprint } = request;
-    const { id, paid, deadOwner } = reply;
-    const claim: Claim = { record, owner, fingerprint, id, paid, deadOwner };
+    const { id, paid, deadOwners } = reply;
+    const claim: Claim = { record, owner, fingerprint, id, paid, deadOwners };
     ctx.state.claim = claim;
     try {
       await next();

@@ -48,7 +48,7 @@ export function quota(parts: QuotaParts): Layer {
       counter: quotaCounterKey(prefix, client.key, day),
       token: claim?.owner ?? nextToken(),
     };
-    const { status, used } = await take(charge, client.dailyQuota, claim?.deadOwner ?? '');
+    const { status, used } = await take(charge, client.dailyQuota, claim?.deadOwners ?? '');
     // draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset.
     setHeader(ctx, 'RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
     setHeader(ctx, 'RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
@@ -61,9 +61,9 @@ export function quota(parts: QuotaParts): Layer {
     ctx.state.charge = charge;
   }
 
-  async function take(charge: Charge, limit: number, predecessor: string): Promise<ConsumeReply> {
+  async function take(charge: Charge, limit: number, deadOwners: string): Promise<ConsumeReply> {
     try {
-      return await scripts.consume({ ...charge, limit, ttlSeconds: QUOTA_TTL_SECONDS, predecessor });
+      return await scripts.consume({ ...charge, limit, ttlSeconds: QUOTA_TTL_SECONDS, deadOwners });
     } catch (error) {
       // Its reply was lost, so a unit may be gone that nobody has.
       if (error instanceof RedisUnavailable && error.maybeRan) void giveUnitBack(parts, charge, false);

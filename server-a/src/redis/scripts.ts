@@ -41,7 +41,7 @@ declare module 'ioredis' {
         ttl: number,
         deadline: number,
         token: string,
-        predecessor: string,
+        dead: string,
         kept: number,
         keptTtl: number,
       ]
@@ -89,8 +89,8 @@ export type ClaimReply =
       readonly takenOver: boolean;
       readonly paid: boolean;
       readonly mismatch: boolean;
-      /** Token of the owner whose lease has ended; '' = there was none. */
-      readonly deadOwner: string;
+      /** Tokens of the owners whose leases have ended, the latest first, separated by spaces; '' = none. */
+      readonly deadOwners: string;
     }
   | {
       readonly status: 'done';
@@ -138,8 +138,8 @@ export interface ConsumeRequest {
   readonly ttlSeconds: number;
   /** Of this attempt alone. */
   readonly token: string;
-  /** Token of a dead attempt at the same message, whose unit is gone on with if it took one; '' = none. */
-  readonly predecessor: string;
+  /** Tokens of dead attempts at the same message, separated by spaces; the unit that one of them took is gone on with. */
+  readonly deadOwners: string;
 }
 
 /** A unit to give back. */
@@ -227,7 +227,7 @@ export class Scripts {
 
   /** @param again as for a claim */
   #consume(request: ConsumeRequest, again: () => Promise<ConsumeReply>): Promise<ConsumeReply> {
-    const { counter, limit, ttlSeconds, token, predecessor } = request;
+    const { counter, limit, ttlSeconds, token, deadOwners } = request;
     const { redis, clock } = this.#link;
     return this.#link.call(
       () =>
@@ -238,7 +238,7 @@ export class Scripts {
           ttlSeconds,
           clock.deadline(),
           token,
-          predecessor,
+          deadOwners,
           RECENT_UNITS.count,
           RECENT_UNITS.ttlSeconds,
         ),
@@ -261,7 +261,7 @@ function readClaim(reply: unknown[]): ClaimReply {
   if (typeof id !== 'string') throw unexpected('idempotency_claim');
   switch (status) {
     case 'claimed':
-      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1, deadOwner: String(d) };
+      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1, deadOwners: String(d) };
     case 'done':
       return { status, id, httpStatus: Number(a), body: String(b), leftMs: Number(c), mismatch: d === 1 };
     case 'in_flight':

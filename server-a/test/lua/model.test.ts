@@ -12,6 +12,8 @@ const STEPS = 6000;
 const OWNERS = ['a', 'b', 'c', 'd'];
 const KEYS = 5;
 const LIMIT = 7;
+/** Characters of dead owners that a record keeps. */
+const DEAD_KEPT = 120;
 /** Tokens that the counter remembers. */
 const REMEMBERED = 5;
 
@@ -25,6 +27,10 @@ interface Modelled {
   fingerprint: string;
   paid: 0 | 1;
   owner: string;
+  /** The owner, and the dead ones before it. */
+  owners: string;
+  /** Of a free key: the dead ones before its last owner. */
+  dead: string;
   /** Steps end leases by the model's own will: a lease is either a minute long or over. */
   leaseOver: boolean;
   status: number;
@@ -63,6 +69,8 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
     fingerprint: '',
     paid: 0,
     owner: '',
+    owners: '',
+    dead: '',
     leaseOver: false,
     status: 0,
     body: '',
@@ -105,10 +113,11 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       }
       const isNew = key.state === 'none';
       const id = isNew ? candidate : key.id;
-      const deadOwner = key.state === 'claimed' ? key.owner : '';
-      t.deepEqual(reply, ['claimed', id, isNew ? 0 : 1, key.paid, Number(mismatch), deadOwner]);
+      const dead = key.state === 'claimed' ? key.owners.slice(0, DEAD_KEPT) : key.dead;
+      t.deepEqual(reply, ['claimed', id, isNew ? 0 : 1, key.paid, Number(mismatch), dead]);
       if (!binds) key.fingerprint = fingerprint;
-      Object.assign(key, { state: 'claimed', id, owner, leaseOver: false });
+      const owners = dead === '' ? owner : `${owner} ${dead}`;
+      Object.assign(key, { state: 'claimed', id, owner, owners, leaseOver: false });
     },
     store: async (record: string, key: Modelled): Promise<void> => {
       const owner = next(4) === 0 ? 'stranger' : key.owner;
@@ -136,7 +145,8 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       const reply = await bench.redis.idempotencyRelease(record, owner, paid, hold, 600);
       t.is(reply, ours ? (hold > 0 ? 'held' : 'released') : 'lost');
       if (!ours) return;
-      Object.assign(key, hold > 0 ? { paid, leaseOver: false } : { state: 'free', paid });
+      const dead = key.owners.slice(key.owner.length + 1);
+      Object.assign(key, hold > 0 ? { paid, leaseOver: false } : { state: 'free', paid, dead });
     },
     endLease: async (record: string, key: Modelled): Promise<void> => {
       if (key.state !== 'claimed') return;
@@ -150,7 +160,7 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
     },
     consume: async (): Promise<void> => {
       const token = pick(tokens);
-      const predecessor = next(3) === 0 ? pick(tokens) : '';
+      const dead = next(3) === 0 ? [pick(tokens), pick(tokens)] : [];
       const reply = await bench.redis.quotaConsume(
         counter,
         recent,
@@ -158,11 +168,11 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
         600,
         0,
         token,
-        predecessor,
+        dead.join(' '),
         REMEMBERED,
         600,
       );
-      const inherited = predecessor !== '' && forget(predecessor);
+      const inherited = dead.some(forget);
       const allowed = inherited || used < LIMIT;
       if (allowed && !inherited) used += 1;
       if (allowed) remembered = [token, ...remembered].slice(0, REMEMBERED);

@@ -8,7 +8,8 @@ test.after.always(() => bench.close());
 interface Unit {
   readonly deadline?: number;
   readonly token?: string;
-  readonly predecessor?: string;
+  /** Tokens of dead attempts. */
+  readonly dead?: string;
   /** Tokens that are remembered. */
   readonly kept?: number;
 }
@@ -17,9 +18,9 @@ let units = 0;
 
 function consume(counter: string, limit: number, unit: Unit = {}): Promise<unknown[]> {
   units += 1;
-  const { deadline = 0, token = `unit-${units}`, predecessor = '', kept = 100 } = unit;
+  const { deadline = 0, token = `unit-${units}`, dead = '', kept = 100 } = unit;
   const recent = recentUnitsKey(counter);
-  return bench.redis.quotaConsume(counter, recent, limit, 86_400, deadline, token, predecessor, kept, 60);
+  return bench.redis.quotaConsume(counter, recent, limit, 86_400, deadline, token, dead, kept, 60);
 }
 
 const refund = (counter: string, token: string, certain: 0 | 1 = 0): Promise<unknown[]> =>
@@ -91,18 +92,18 @@ test('consume: the tokens of the latest units -> remembered, as many as asked, a
   t.true(ttl > 50 && ttl <= 60);
 });
 
-test('consume: a predecessor that took a unit -> it is gone on with, and belongs to the new token alone', async (t) => {
+test('consume: a dead attempt that took a unit -> it is gone on with, and belongs to the new token alone', async (t) => {
   const counter = bench.key();
   await consume(counter, 1, { token: 'dead' });
-  t.deepEqual(await consume(counter, 1, { token: 'heir', predecessor: 'dead' }), ['consumed', 1]);
+  t.deepEqual(await consume(counter, 1, { token: 'heir', dead: 'later dead' }), ['consumed', 1]);
   t.deepEqual(await refund(counter, 'dead'), ['empty', 1]);
   t.deepEqual(await refund(counter, 'heir'), ['refunded', 0]);
 });
 
-test('consume: a predecessor that took none -> a unit is taken, or refused, as ever', async (t) => {
+test('consume: a dead attempt that took none -> a unit is taken, or refused, as ever', async (t) => {
   const counter = bench.key();
-  t.deepEqual(await consume(counter, 1, { predecessor: 'dead' }), ['consumed', 1]);
-  t.deepEqual(await consume(counter, 1, { predecessor: 'dead' }), ['exceeded', 1]);
+  t.deepEqual(await consume(counter, 1, { dead: 'dead' }), ['consumed', 1]);
+  t.deepEqual(await consume(counter, 1, { dead: 'dead' }), ['exceeded', 1]);
 });
 
 test('consume: the keys of a counter and its tokens -> in one slot of a cluster', async (t) => {
