@@ -38,6 +38,13 @@ async function asked(by: Gateway, path: string, method = 'GET'): Promise<Outcome
   return { status, code: /"error_code":"(\w+)"/.exec(text)?.[1] };
 }
 
+/** Asks twice, the second time with the first answer's ETag. */
+async function askedAgain(by: Gateway, path: string): Promise<Outcome> {
+  const { headers } = await by.ask(path);
+  const { status } = await by.ask(path, 'GET', { 'If-None-Match': headers.etag });
+  return { status };
+}
+
 /** Sends bytes, and waits for the one answer to them. */
 async function raw(bytes: string): Promise<Outcome> {
   const connection = await connectRaw(gateway.port);
@@ -71,6 +78,7 @@ const PRODUCERS: readonly (readonly [string, () => Promise<Outcome>])[] = [
   ['get /readyz 503', () => asked(alone, '/readyz')],
   ['get /metrics 200', () => asked(alone, '/metrics')],
   ['get /openapi.json 200', () => asked(alone, '/openapi.json')],
+  ['get /openapi.json 304', () => askedAgain(alone, '/openapi.json')],
   ['NotFound 404', () => asked(alone, '/nothing')],
   ['MethodNotAllowed 405', () => asked(alone, SEND_PATH, 'DELETE')],
 ];

@@ -17,6 +17,7 @@ export interface Exchange {
 const OURS = [
   'Allow',
   'Cache-Control',
+  'ETag',
   'Idempotent-Replayed',
   'Idempotency-Mismatch',
   'RateLimit',
@@ -46,7 +47,10 @@ export function checkAgainstContract(exchange: Exchange): void {
       if (faults !== '') fail(`${name}: ${value}: ${faults}`);
     }
   }
-  if (method === 'HEAD') return;
+  if (method === 'HEAD' || lookUp(`${response}/content`) === undefined) {
+    if (text !== '') fail('a body is not documented');
+    return;
+  }
   const mediaType = String(headers['content-type']).split(';')[0] ?? '';
   const content =
     lookUp(`${response}/content/${escaped(mediaType)}/schema`) ??

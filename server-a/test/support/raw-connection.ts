@@ -44,9 +44,10 @@ export interface RawAnswer {
 /**
  * Cuts what a connection received into answers; all of ours have a Content-Length.
  *
- * @throws Error when one is not as the contract has it, as the answer to a send request
+ * @param asked what they answer
+ * @throws Error when one is not as the contract has it
  */
-export function splitAnswers(received: string): RawAnswer[] {
+export function splitAnswers(received: string, asked = { method: 'POST', path: SEND_PATH }): RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = received;
   while (rest !== '') {
@@ -58,7 +59,7 @@ export function splitAnswers(received: string): RawAnswer[] {
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? '0');
     if (whole) {
       const text = Buffer.from(body, 'latin1').toString('utf8');
-      checkAgainstContract({ method: 'POST', path: SEND_PATH, status, headers: headersOf(head), text });
+      checkAgainstContract({ ...asked, status, headers: headersOf(head), text });
     }
     answers.push({ status, head, body, whole });
     rest = end < 0 ? '' : rest.slice(end + 4 + length);
