@@ -1,19 +1,13 @@
 /** The process: reads the configuration, starts the gateway, obeys signals. The only caller of process.exit. */
-import { existsSync } from 'node:fs';
-import { ConfigError } from './config/faults.js';
+import { ConfigError, faultLines } from './config/faults.js';
+import { loadDotEnv } from './config/files.js';
 import { loadConfig } from './config/load.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { createLogging, type Logging } from './logging.js';
 
-/** In development a `.env` beside the process is read; real environment variables win. */
-function loadDotEnv(): void {
-  if (process.env['NODE_ENV'] !== 'production' && existsSync('.env')) process.loadEnvFile('.env');
-}
-
 function reportFaults({ log }: Logging, error: ConfigError): void {
   log.fatal({ faults: error.faults }, 'config.invalid');
-  const lines = error.faults.map(({ variable, path, message }) => `  ${variable}${path} ${message}\n`);
-  process.stderr.write(`The configuration is not valid:\n${lines.join('')}`);
+  process.stderr.write(`The configuration is not valid:\n${faultLines(error.faults)}`);
 }
 
 /** Ends the process in order at the first signal, at once at the second or when the time is up. */
@@ -61,11 +55,10 @@ function endOnUnforeseen({ log, flush }: Logging): void {
 }
 
 async function main(): Promise<void> {
-  loadDotEnv();
-  let logging = createLogging(process.env['SERVICE_NAME'] || 'server-a', 'info');
+  let logging: Logging | undefined;
   try {
+    loadDotEnv();
     const config = loadConfig(process.env);
-    logging.flush();
     logging = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
     endOnUnforeseen(logging);
     const gateway = await startGateway(config, logging.log);
@@ -82,6 +75,8 @@ async function main(): Promise<void> {
       'gateway.started',
     );
   } catch (error) {
+    // Without a configuration there is its service's name at the most, and the usual level.
+    logging ??= createLogging(process.env['SERVICE_NAME'] || 'server-a', 'info');
     if (error instanceof ConfigError) reportFaults(logging, error);
     else logging.log.fatal({ err: error }, 'gateway.not_started');
     logging.flush();
