@@ -1,13 +1,20 @@
 /** The process: reads the configuration, starts the gateway, obeys signals. The only caller of process.exit. */
-import { ConfigError, faultLines } from './config/faults.js';
+import { describeFaults, type Outcome, runCommandLine } from './command-line/run.js';
+import { announceConfig } from './config/announce.js';
+import { ConfigError } from './config/faults.js';
 import { loadDotEnv } from './config/files.js';
-import { loadConfig } from './config/load.js';
+import { type Config, loadConfig } from './config/load.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { createLogging, type Logging } from './logging.js';
 
+function readConfig(): Config {
+  loadDotEnv();
+  return loadConfig(process.env);
+}
+
 function reportFaults({ log }: Logging, error: ConfigError): void {
   log.fatal({ faults: error.faults }, 'config.invalid');
-  process.stderr.write(`The configuration is not valid:\n${faultLines(error.faults)}`);
+  process.stderr.write(describeFaults(error));
 }
 
 /** Ends the process in order at the first signal, at once at the second or when the time is up. */
@@ -54,13 +61,13 @@ function endOnUnforeseen({ log, flush }: Logging): void {
   process.on('unhandledRejection', end);
 }
 
-async function main(): Promise<void> {
+async function serve(): Promise<void> {
   let logging: Logging | undefined;
   try {
-    loadDotEnv();
-    const config = loadConfig(process.env);
+    const config = readConfig();
     logging = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
     endOnUnforeseen(logging);
+    announceConfig(config, logging.log);
     const gateway = await startGateway(config, logging.log);
     stopOnSignals(gateway, logging, config.env.SHUTDOWN_TIMEOUT_MS);
     logging.log.info(
@@ -84,4 +91,17 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+/** Prints, and ends by itself once all is written. */
+function say({ stdout, stderr, exitCode }: Outcome): void {
+  // Who reads a part of it, such as `head`, closes the pipe early: that is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  process.exitCode = exitCode;
+}
+
+const outcome = runCommandLine(process.argv.slice(2), readConfig);
+if (outcome === undefined) await serve();
+else say(outcome);

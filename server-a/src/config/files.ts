@@ -21,6 +21,8 @@ export function readFile(variable: string, path: string, add: AddFault): Buffer 
 export function loadDotEnv(): void {
   if (process.env['NODE_ENV'] === 'production' || !existsSync('.env')) return;
   try {
+    // Read here as well: this names the reason better.
+    readFileSync('.env');
     process.loadEnvFile('.env');
   } catch (error) {
     throw new ConfigError([
