@@ -2,7 +2,7 @@
 # Installs what is missing for working on this repository, and does nothing when nothing is:
 #
 #     server-a/dev/setup.sh                  npm packages
-#     server-a/dev/setup.sh --with-services  also Redis and RabbitMQ, from the system's packages
+#     server-a/dev/setup.sh --with-services  also Redis, RabbitMQ and openssl, from the system's packages
 #
 # Any number of these can run at once. On failure: one sentence on stderr, exit code 1.
 set -euo pipefail
@@ -50,6 +50,8 @@ install_services() {
   local missing=()
   has_redis || missing+=(redis-server)
   has_rabbitmq || missing+=(rabbitmq-server)
+  # Makes the certificates of the TLS tests.
+  command -v openssl >/dev/null || missing+=(openssl)
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null ||
     fail "please install ${missing[*]} (this system has no apt-get, so it cannot be done for you)."
@@ -78,7 +80,11 @@ apt() { apt-get -o DPkg::Lock::Timeout=300 -q -y "$@" </dev/null; }
 apt update
 apt install --no-install-recommends "$@"
 # Otherwise they would start with the next boot.
-if [ -d /run/systemd/system ]; then systemctl disable "$@"; fi
+if [ -d /run/systemd/system ]; then
+  for package; do
+    case $package in *-server) systemctl disable "$package" ;; esac
+  done
+fi
 AS_ROOT
 }
 

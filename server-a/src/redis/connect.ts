@@ -21,6 +21,12 @@ const CONNECT_TIMEOUT_MS = 2000;
  */
 const SILENCE_LIMIT_MS = 2500;
 
+/**
+ * A client's handshake is over before the server has looked at its certificate. If the server does not want it, our
+ * first command mostly meets a closed connection, and the server's reason is lost.
+ */
+const CERTIFICATE_HINT = 'the server may want a client certificate that it knows: REDIS_TLS_CERT_FILE';
+
 /** A connection whose every call ends in time. */
 export class RedisLink {
   readonly redis: Redis;
@@ -47,7 +53,9 @@ export class RedisLink {
     this.redis.on('error', (err: Error) => {
       // ioredis would go on in database 0, with the records and counters of somebody else.
       if (isRefusedDatabase(err)) this.redis.disconnect(true);
-      if (problems.isNew(err)) log.error({ err }, 'redis.error');
+      if (!problems.isNew(err)) return;
+      const hint = !connected && asksForTls(url) && isReset(err) ? CERTIFICATE_HINT : undefined;
+      log.error({ err, ...(hint !== undefined && { hint }) }, 'redis.error');
     });
     this.redis.on('ready', () => {
       problems.forget();
@@ -150,6 +158,10 @@ export class RedisLink {
 function isRefusedDatabase(err: Error): boolean {
   const { command } = 'command' in err ? err : { command: undefined };
   return typeof command === 'object' && command !== null && 'name' in command && command.name === 'select';
+}
+
+function isReset(err: Error): boolean {
+  return 'code' in err && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
 }
 
 function afterMs(ms: number): Promise<undefined> {
