@@ -31,9 +31,12 @@ export function loadConfig(source: Variables): Config {
   const faults: ConfigFault[] = [];
   const add: AddFault = (fault) => void faults.push(fault);
 
-  const given = withFiles(source, add);
+  const { given, unread } = withFiles(source, add);
   const env = readEnvironment(given, add);
-  const registry = readRegistry(given['CLIENT_CONFIG'], given['PROVIDERS_CONFIG'], add);
+  const registry = readRegistry(given['CLIENT_CONFIG'], given['PROVIDERS_CONFIG'], (fault) => {
+    // That the file cannot be read is said; that its value is missing follows from it.
+    if (!unread.has(fault.variable)) add(fault);
+  });
   const redisTls = readTls('REDIS', given, add);
   const rabbitmqTls = readTls('RABBITMQ', given, add);
   if (env !== undefined) checkQueues(env, add);
@@ -52,8 +55,12 @@ function checkQueues(
 }
 
 /** Replaces each `<NAME>_FILE` by the content of its file, under `<NAME>`. An empty variable counts as not set. */
-function withFiles(source: Variables, add: AddFault): Variables {
+function withFiles(
+  source: Variables,
+  add: AddFault,
+): { readonly given: Variables; readonly unread: ReadonlySet<string> } {
   const given: Record<string, string | undefined> = {};
+  const unread = new Set<string>();
   for (const [name, value] of Object.entries(source)) if (value !== '') given[name] = value;
   for (const name of FILE_VARIABLES) {
     const path = given[`${name}_FILE`];
@@ -65,8 +72,9 @@ function withFiles(source: Variables, add: AddFault): Variables {
     given[name] = readFile(`${name}_FILE`, path, add)
       ?.toString('utf8')
       .replace(/\r?\n$/, '');
+    if (given[name] === undefined) unread.add(name);
   }
-  return given;
+  return { given, unread };
 }
 
 function readEnvironment(given: Variables, add: AddFault): Environment | undefined {
