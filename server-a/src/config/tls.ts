@@ -81,8 +81,9 @@ function checkCertificates(variable: string, pem: Buffer, add: AddFault): X509Ce
 function checkKey(variable: string, pem: Buffer, add: AddFault): KeyObject | undefined {
   try {
     return createPrivateKey(pem);
-  } catch (error) {
-    const encrypted = error instanceof Error && 'code' in error && error.code === 'ERR_MISSING_PASSPHRASE';
+  } catch {
+    // Said in both forms of PEM; the error's code for it differs with the version of Node.js.
+    const encrypted = pem.includes('ENCRYPTED');
     add({
       variable,
       path: '',
