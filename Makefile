@@ -2,7 +2,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 MAIN := server-a/dist/main.js
-MAIN_SOURCES := $(shell find server-a/src -name '*.ts') server-a/tsconfig.build.json tsconfig.json package-lock.json
+MAIN_SOURCES := $(shell find server-a/src -name '*.ts') server-a/tsconfig.build.json tsconfig.json package-lock.json \
+	server-a/openapi.yaml server-a/dev/openapi-json.ts
 # The plugin, or else the program of the same age. Looked up only where it is used.
 COMPOSE = $(or $(shell docker compose version >/dev/null 2>&1 && echo docker compose),\
 	$(shell docker-compose version --short 2>/dev/null | grep -q '^v\?[2-9]' && echo docker-compose),\

@@ -36,7 +36,8 @@ async function accept(request: IncomingMessage, response: ServerResponse, text: 
     const reply = await redis.idempotencyClaim(record, id, owner, 'abcdefghij', 3000, 86_400, 0, 0);
     trackingId = String(reply[1]);
   }
-  await redis.quotaConsume(`quota:${client}:floor`, 1_000_000_000, 86_400, 0);
+  const counter = `quota:${client}:floor`;
+  await redis.quotaConsume(counter, `{${counter}}:recent`, 1_000_000_000, 86_400, 0, owner, '', 10_000, 120);
   const message = Buffer.from(
     JSON.stringify({
       tracking_id: trackingId,

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { findFreePort } from '../dev/services/free-port.js';
 
 /** Microseconds in a tick of /proc's CPU accounting (USER_HZ is 100 on Linux). */
 const TICK_US = 10_000;
@@ -41,7 +41,7 @@ export class Target {
     env: Readonly<Record<string, string>>,
     readyPath: string | undefined,
   ): Promise<Target> {
-    const port = await freePort();
+    const port = await findFreePort();
     const startedAt = performance.now();
     const child = spawn(process.execPath, args, {
       env: {
@@ -102,14 +102,4 @@ async function answers(port: number, path: string | undefined): Promise<boolean>
   } catch {
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

@@ -44,7 +44,7 @@ const pipeline: Pipeline = {
 };
 
 const { log } = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
-const gateway = await startGateway(config, log, pipeline);
+const gateway = await startGateway(config, log, { pipeline });
 process.on('SIGTERM', () => {
   gateway.stop().finally(() => process.exit(0));
 });

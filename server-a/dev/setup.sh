@@ -2,7 +2,7 @@
 # Installs what is missing for working on this repository, and does nothing when nothing is:
 #
 #     server-a/dev/setup.sh                  npm packages
-#     server-a/dev/setup.sh --with-services  also Redis, RabbitMQ and openssl, from the system's packages
+#     server-a/dev/setup.sh --with-services  also Redis, RabbitMQ and what else the tests run, from the system's packages
 #
 # Any number of these can run at once. On failure: one sentence on stderr, exit code 1.
 set -euo pipefail
@@ -50,6 +50,11 @@ install_services() {
   local missing=()
   has_redis || missing+=(redis-server)
   has_rabbitmq || missing+=(rabbitmq-server)
+  # The examples of docs/ are run by a test.
+  command -v curl >/dev/null || missing+=(curl)
+  command -v python3 >/dev/null || missing+=(python3)
+  # The alerts and the dashboard are tried with a real one.
+  command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
   # Makes the certificates of the TLS tests.
   command -v openssl >/dev/null || missing+=(openssl)
   [ ${#missing[@]} -eq 0 ] && return
@@ -79,11 +84,9 @@ export DEBIAN_FRONTEND=noninteractive
 apt() { apt-get -o DPkg::Lock::Timeout=300 -q -y "$@" </dev/null; }
 apt update
 apt install --no-install-recommends "$@"
-# Otherwise they would start with the next boot.
+# Otherwise they would start with the next boot. Not every package has a service.
 if [ -d /run/systemd/system ]; then
-  for package; do
-    case $package in *-server) systemctl disable "$package" ;; esac
-  done
+  for service in "$@"; do systemctl disable "$service" || true; done
 fi
 AS_ROOT
 }

@@ -14,15 +14,17 @@ local owner, paid = ARGV[1], ARGV[2]
 local hold, ttl = tonumber(ARGV[3]), ARGV[4]
 
 local value = redis.call('GET', record)
-if not value or value:sub(1, 1) ~= 'C' or value:sub(58) ~= owner then
+if not value or value:sub(1, 1) ~= 'C' or (value:sub(58) .. ' '):sub(1, #owner + 1) ~= owner .. ' ' then
   return 'lost'
 end
 local id_and_fingerprint = value:sub(2, 43)
 if hold > 0 then
   local time = redis.call('TIME')
   local lease_until = string.format('%013.0f', time[1] * 1000 + math.floor(time[2] / 1000) + hold)
-  redis.call('SET', record, 'C' .. id_and_fingerprint .. paid .. lease_until .. owner, 'EX', ttl)
+  redis.call('SET', record, 'C' .. id_and_fingerprint .. paid .. lease_until .. value:sub(58), 'EX', ttl)
   return 'held'
 end
-redis.call('SET', record, 'F' .. id_and_fingerprint .. paid, 'EX', ttl)
+-- The dead owners before this one stay: the next owner goes on with the unit that one of them may have.
+local dead = value:sub(59 + #owner)
+redis.call('SET', record, 'F' .. id_and_fingerprint .. paid .. dead, 'EX', ttl)
 return 'released'

@@ -16,7 +16,7 @@ local status, body, ttl = ARGV[4], ARGV[5], ARGV[6]
 
 -- A record that vanished (a flushed Redis) is written anew: the answer is known, so keep it.
 local value = redis.call('GET', record)
-if value and (value:sub(1, 1) ~= 'C' or value:sub(58) ~= owner) then
+if value and (value:sub(1, 1) ~= 'C' or (value:sub(58) .. ' '):sub(1, #owner + 1) ~= owner .. ' ') then
   return 'lost'
 end
 if status == '202' then

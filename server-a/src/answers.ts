@@ -6,13 +6,18 @@ export function acceptedBody(trackingId: string): string {
   return `{"success":true,"message":"Request accepted for processing.","tracking_id":"${trackingId}"}`;
 }
 
+/** Sets a header of the answer: on Node's response, because Koa's own `set` costs more than all else of an answer. */
+export function setHeader(ctx: Pick<Context, 'res'>, name: string, value: string): void {
+  ctx.res.setHeader(name, value);
+}
+
 /** Writes a JSON text as the answer. */
 export function answerJson(
-  ctx: Pick<Context, 'status' | 'body' | 'set'>,
+  ctx: Pick<Context, 'status' | 'body' | 'res'>,
   status: number,
   json: string,
 ): void {
   ctx.status = status;
-  ctx.set('Content-Type', 'application/json; charset=utf-8');
+  setHeader(ctx, 'Content-Type', 'application/json; charset=utf-8');
   ctx.body = json;
 }

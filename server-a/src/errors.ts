@@ -100,7 +100,12 @@ export class ApiError extends Error {
   rendered: string | undefined;
 
   constructor(code: ErrorCode, extras: ErrorExtras = {}) {
+    // Without a stack: taking one is the dearest part of a refusal, and nobody looks at it. What went wrong inside is the
+    // cause, and that has its own.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(ERRORS[code].message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.status = extras.status ?? ERRORS[code].status;
     this.details = extras.details;

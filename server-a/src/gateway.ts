@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from './app.js';
 import type { Config } from './config/load.js';
 import type { RegistryHolder } from './config/registry.js';
+import { ConfigReload } from './config/reload.js';
 import { createHttpServer } from './http-server.js';
 import type { Log } from './logging.js';
 import { createMetrics, describeRegistry } from './metrics.js';
-import { PIPELINE } from './pipeline.js';
+import { startQuotaGauges } from './operations/quota-gauges.js';
+import { PIPELINE, type Pipeline } from './pipeline.js';
 import { RabbitMqLink } from './rabbitmq/connect.js';
 import { startHeartbeat } from './rabbitmq/heartbeat.js';
 import { Publisher } from './rabbitmq/publisher.js';
@@ -20,11 +22,20 @@ export interface Gateway {
   readonly server: Server;
   /** Address that it listens on. */
   readonly address: AddressInfo;
+  /** Reads the configuration anew and puts its clients and providers in force, or refuses it; see ConfigReload. */
+  readonly reload: () => void;
   /**
    * Ends it in order: not ready, no new connections, requests in flight answered, confirms awaited, broker and Redis
    * closed. Resolves when all is done; the caller limits the time.
    */
   readonly stop: () => Promise<void>;
+}
+
+/** What may differ from the usual gateway. */
+export interface GatewayOptions {
+  /** Reads the configuration for a reload; the default is the one of the start, for ever. */
+  readonly readConfig?: () => Config;
+  readonly pipeline?: Pipeline;
 }
 
 /**
@@ -33,10 +44,11 @@ export interface Gateway {
  * @throws when the address cannot be listened on
  */
 export async function startGateway(
-  { env, registry: initial, redisTls, rabbitmqTls }: Config,
+  config: Config,
   log: Log,
-  pipeline = PIPELINE,
+  { readConfig = () => config, pipeline = PIPELINE }: GatewayOptions = {},
 ): Promise<Gateway> {
+  const { env, registry: initial, redisTls, rabbitmqTls } = config;
   const registry: RegistryHolder = { current: initial };
   const metrics = createMetrics();
   describeRegistry(metrics, initial);
@@ -62,6 +74,19 @@ export async function startGateway(
     serviceName: env.SERVICE_NAME,
     intervalSeconds: env.HEARTBEAT_INTERVAL_SECONDS,
   });
+  const quotaGauges = startQuotaGauges({ registry, redis, metrics, prefix: env.QUOTA_PREFIX });
+  redis.onReady(quotaGauges.refreshNow);
+  const configReload = new ConfigReload({
+    started: config,
+    read: readConfig,
+    registry,
+    metrics,
+    log,
+    onChange: () => {
+      heartbeat.beatNow();
+      quotaGauges.refreshNow();
+    },
+  });
   let stopping = false;
   const parts = {
     env,
@@ -82,8 +107,13 @@ export async function startGateway(
   return {
     server,
     address,
+    reload: () => {
+      if (!stopping) configReload.reload('signal');
+    },
     stop: async () => {
       stopping = true;
+      configReload.stop();
+      quotaGauges.stop();
       heartbeat.stop();
       await closeServer(server);
       await publisher.drain();

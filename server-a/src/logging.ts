@@ -1,6 +1,7 @@
 /** JSON logs: one object a line on stdout, with `service`, `level`, `timestamp` and `message` on every line. */
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino';
 import { isoNow } from './clock.js';
+import { LogBuffer } from './log-buffer.js';
 
 /** The logger that every part is given. */
 export type Log = Logger;
@@ -12,8 +13,8 @@ export interface Logging {
   readonly flush: () => void;
 }
 
-/** Bytes gathered before a write: one system call for some twenty lines under load. */
-const BUFFER_BYTES = 8192;
+/** Characters gathered before a write: one system call for some twenty lines under load. */
+const BUFFER_CHARACTERS = 8192;
 /** Milliseconds after which a gathered line is written even though the buffer is not full. */
 const FLUSH_INTERVAL_MS = 100;
 
@@ -23,17 +24,18 @@ const FLUSH_INTERVAL_MS = 100;
  * @param level least level that is written
  */
 export function createLogging(service: string, level: string): Logging {
-  const destination = pino.destination({ fd: 1, sync: false, minLength: BUFFER_BYTES });
+  const destination = pino.destination({ fd: 1, sync: false });
+  const buffer = new LogBuffer(destination, BUFFER_CHARACTERS);
   // Nobody reads stdout any more (EPIPE): logging is over, serving is not.
   destination.on('error', () => {});
-  const timer = setInterval(() => destination.flush(), FLUSH_INTERVAL_MS);
+  const timer = setInterval(() => buffer.flush(), FLUSH_INTERVAL_MS);
   timer.unref();
   return {
-    log: createLog(service, level, destination),
+    log: createLog(service, level, buffer),
     flush: () => {
       clearInterval(timer);
       try {
-        destination.flushSync();
+        buffer.flushSync();
       } catch {
         // stdout is gone, or not open yet: there is nobody to tell.
       }

@@ -2,15 +2,12 @@
 import { describeFaults, type Outcome, runCommandLine } from './command-line/run.js';
 import { announceConfig } from './config/announce.js';
 import { ConfigError } from './config/faults.js';
-import { loadDotEnv } from './config/files.js';
-import { type Config, loadConfig } from './config/load.js';
+import { loadConfig } from './config/load.js';
+import { readVariables } from './config/variables.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { createLogging, type Logging } from './logging.js';
 
-function readConfig(): Config {
-  loadDotEnv();
-  return loadConfig(process.env);
-}
+const readConfig = () => loadConfig(readVariables());
 
 function reportFaults({ log }: Logging, error: ConfigError): void {
   log.fatal({ faults: error.faults }, 'config.invalid');
@@ -68,7 +65,10 @@ async function serve(): Promise<void> {
     logging = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
     endOnUnforeseen(logging);
     announceConfig(config, logging.log);
-    const gateway = await startGateway(config, logging.log);
+    let gateway: Gateway | undefined;
+    // From now on: unheard, the signal would end the process.
+    process.on('SIGHUP', () => gateway?.reload());
+    gateway = await startGateway(config, logging.log, { readConfig });
     stopOnSignals(gateway, logging, config.env.SHUTDOWN_TIMEOUT_MS);
     logging.log.info(
       {

@@ -15,18 +15,35 @@ import type { Registry } from './config/registry.js';
 /** How a send request ended, as the `outcome` label: accepted, replayed, or the error code in lower case. */
 export type RequestOutcome = 'accepted' | 'replayed' | Lowercase<string>;
 
-/** What became of a publish, as the `outcome` label. */
-export type PublishResult = 'confirmed' | 'returned' | 'nacked' | 'timed_out' | 'connection_lost' | 'refused';
+/** What becomes of a publish, as the `outcome` label. */
+export const PUBLISH_RESULTS = [
+  'confirmed',
+  'returned',
+  'nacked',
+  'timed_out',
+  'connection_lost',
+  'refused',
+] as const;
 
-/** What the idempotency layer did, as the `outcome` label. */
-export type IdempotencyOutcome =
-  | 'claimed'
-  | 'replayed'
-  | 'waited'
-  | 'taken_over'
-  | 'mismatch'
-  | 'store_failed'
-  | 'lost';
+/** What became of a publish. */
+export type PublishResult = (typeof PUBLISH_RESULTS)[number];
+
+/** What the idempotency layer does, as the `outcome` label. */
+export const IDEMPOTENCY_OUTCOMES = [
+  'claimed',
+  'replayed',
+  'waited',
+  'taken_over',
+  'mismatch',
+  'store_failed',
+  'lost',
+] as const;
+
+/** What the idempotency layer did. */
+export type IdempotencyOutcome = (typeof IDEMPOTENCY_OUTCOMES)[number];
+
+/** What came of reading the configuration anew, as the `outcome` label. */
+export type ReloadOutcome = 'applied' | 'unchanged' | 'refused';
 
 /** Quantiles of the summary. */
 const PERCENTILES = [0.5, 0.9, 0.99, 0.999];
@@ -44,7 +61,7 @@ export function createMetrics() {
   const registry = new PromRegistry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  return {
+  const metrics = {
     registry,
     providersConfigTotal: new Gauge({
       name: 'sms_providers_config_total',
@@ -134,6 +151,34 @@ export function createMetrics() {
       labelNames: ['outcome'],
       registers,
     }),
+    rabbitmqBlocked: new Gauge({
+      name: 'sms_rabbitmq_blocked',
+      help: '1 while the broker takes no messages (memory or disk alarm)',
+      registers,
+    }),
+    quotaUsed: new Gauge({
+      name: 'sms_quota_used',
+      help: "Units of today's quota that an active client has used",
+      labelNames: ['client'],
+      registers,
+    }),
+    quotaLimit: new Gauge({
+      name: 'sms_quota_limit',
+      help: "An active client's daily quota",
+      labelNames: ['client'],
+      registers,
+    }),
+    configReloads: new Counter({
+      name: 'sms_config_reloads_total',
+      help: 'Times that the configuration was read anew, by what came of it',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    configLastReloadSuccessful: new Gauge({
+      name: 'sms_config_last_reload_successful',
+      help: '0 if the configuration was refused when it was last read; the one before it is in force',
+      registers,
+    }),
     dependencyReady: new Gauge({
       name: 'sms_dependency_ready',
       help: '1 if the service can be used',
@@ -147,6 +192,11 @@ export function createMetrics() {
       registers,
     }),
   } as const;
+  // There from the start at 0: a rate does not see the first of a series that comes with a 1, nor an alert one that is not.
+  for (const outcome of ['sent', 'failed']) metrics.heartbeats.inc({ outcome }, 0);
+  for (const outcome of PUBLISH_RESULTS) metrics.publishes.inc({ kind: 'sms', outcome }, 0);
+  for (const outcome of IDEMPOTENCY_OUTCOMES) metrics.idempotency.inc({ outcome }, 0);
+  return metrics;
 }
 
 /** All metrics of the process. */

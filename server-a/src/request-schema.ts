@@ -29,41 +29,40 @@ function isProviderList(value: unknown): value is readonly string[] {
   );
 }
 
-const schema = yup
-  .object({
-    to: yup
-      .string()
-      .required('is required')
-      .typeError(TO_EXPECTED)
-      .matches(E164, { message: TO_EXPECTED, excludeEmptyString: true }),
-    text: yup
-      .string()
-      .defined('is required')
-      .nonNullable('is required')
-      .typeError(TEXT_EXPECTED)
-      .test('length', TEXT_EXPECTED, hasTextLength)
-      .test('well-formed', 'must not contain half of a surrogate pair', (text) => text.isWellFormed()),
-    ttl_seconds: yup
-      .number()
-      .nullable()
-      .typeError(TTL_EXPECTED)
-      .integer(TTL_EXPECTED)
-      .min(TTL.min, TTL_EXPECTED)
-      .max(TTL.max, TTL_EXPECTED),
-    providers: yup
-      .mixed<readonly string[]>()
-      .nullable()
-      .test(
-        'list',
-        PROVIDERS_EXPECTED,
-        (value) => value === undefined || value === null || isProviderList(value),
-      ),
-  })
-  .typeError('must be a JSON object')
-  .required('must be a JSON object')
-  .strict();
+const fields = {
+  to: yup
+    .string()
+    .required('is required')
+    .typeError(TO_EXPECTED)
+    .matches(E164, { message: TO_EXPECTED, excludeEmptyString: true }),
+  text: yup
+    .string()
+    .defined('is required')
+    .nonNullable('is required')
+    .typeError(TEXT_EXPECTED)
+    .test('length', TEXT_EXPECTED, hasTextLength)
+    .test('well-formed', 'must not contain half of a surrogate pair', (text) => text.isWellFormed()),
+  ttl_seconds: yup
+    .number()
+    .nullable()
+    .typeError(TTL_EXPECTED)
+    .integer(TTL_EXPECTED)
+    .min(TTL.min, TTL_EXPECTED)
+    .max(TTL.max, TTL_EXPECTED),
+  providers: yup
+    .mixed<readonly string[]>()
+    .nullable()
+    .test(
+      'list',
+      PROVIDERS_EXPECTED,
+      (value) => value === undefined || value === null || isProviderList(value),
+    ),
+};
+const schema = yup.object(fields);
+const RULES: ReadonlyMap<string, yup.Schema> = new Map(Object.entries(fields));
 
-const FIELDS = new Set(Object.keys(schema.fields));
+/** Strict: nothing is converted. Without stacks: taking them costs more than checking, and nobody looks at them. */
+const OPTIONS = { strict: true, disableStackTrace: true } as const;
 
 /** A checked request, or every fault by field. */
 export type Checked = { readonly request: SendRequest } | { readonly faults: readonly FieldFault[] };
@@ -113,38 +112,34 @@ export function quickCheck(body: unknown): Checked | undefined {
 
 const isWhole = (value: unknown): value is number => Number.isInteger(value);
 
-/** Checks a parsed body by the schema; every fault at once. */
+/** Checks a parsed body by the schema; every fault at once, one a field. */
 export function fullCheck(body: unknown): Checked {
-  const faults = unknownFields(body);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return { faults: [{ field: 'body', message: 'must be a JSON object' }] };
+  }
+  const faults: FieldFault[] = [];
+  // Field by field: the schema as a whole would spend twice the time on gathering its errors.
+  for (const [field, rule] of RULES) {
+    const fault = faultOf(field, rule, field in body ? Reflect.get(body, field) : undefined);
+    if (fault !== undefined) faults.push(fault);
+  }
+  for (const field of Object.keys(body)) {
+    if (!RULES.has(field)) faults.push({ field, message: 'is not a field of this request' });
+  }
+  if (faults.length > 0) return { faults };
+  const { to, text, ttl_seconds, providers } = schema.validateSync(body, OPTIONS);
+  return {
+    request: { to, text, ttlSeconds: ttl_seconds ?? TTL.fallback, providers: providers ?? undefined },
+  };
+}
+
+/** Returns the first rule that a value breaks. */
+function faultOf(field: string, rule: yup.Schema, value: unknown): FieldFault | undefined {
   try {
-    const { to, text, ttl_seconds, providers } = schema.validateSync(body, {
-      strict: true,
-      abortEarly: false,
-    });
-    if (faults.length > 0) return { faults };
-    return {
-      request: { to, text, ttlSeconds: ttl_seconds ?? TTL.fallback, providers: providers ?? undefined },
-    };
+    rule.validateSync(value, OPTIONS);
+    return undefined;
   } catch (error) {
     if (!yup.ValidationError.isError(error)) throw error;
-    const found = error.inner.length > 0 ? error.inner : [error];
-    return { faults: [...onePerField(found), ...faults] };
+    return { field, message: error.message };
   }
-}
-
-function unknownFields(body: unknown): FieldFault[] {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return [];
-  return Object.keys(body)
-    .filter((name) => !FIELDS.has(name))
-    .map((name) => ({ field: name, message: 'is not a field of this request' }));
-}
-
-/** One fault a field: what would be right is the same sentence for most of a field's rules. */
-function onePerField(errors: readonly yup.ValidationError[]): FieldFault[] {
-  const byField = new Map<string, FieldFault>();
-  for (const { path, message } of errors) {
-    const field = path || 'body';
-    if (!byField.has(field)) byField.set(field, { field, message });
-  }
-  return [...byField.values()];
 }

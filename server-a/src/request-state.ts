@@ -2,6 +2,7 @@
 import type { Middleware as KoaMiddleware, ParameterizedContext } from 'koa';
 import type { Client, Registry } from './config/registry.js';
 import type { PublishOutcome } from './rabbitmq/publisher.js';
+import type { TraceContext } from './trace-context.js';
 
 /** A send request, checked. */
 export interface SendRequest {
@@ -23,18 +24,24 @@ export interface Claim {
   readonly fingerprint: string;
   /** An earlier attempt with an unknown outcome has taken a unit of quota for this key. */
   readonly paid: boolean;
+  /** Tokens of the dead owners from whom the key was taken over, the latest first, separated by spaces; '' = none. */
+  readonly deadOwners: string;
 }
 
 /** A unit of quota that this request took. */
 export interface Charge {
   /** Redis key of the counter it was taken from, so that a refund finds the same day. */
   readonly counter: string;
+  /** Token that it was taken with. */
+  readonly token: string;
 }
 
 /** The state of one request. A field is undefined until its layer has run. */
 export interface RequestState {
   /** observe-request -> all: one consistent configuration for the whole request. */
   registry?: Registry;
+  /** observe-request -> all that log, publish: the trace that the request belongs to. */
+  trace?: TraceContext;
   /** idempotency (keyed) or validation (unkeyed) -> validation: the body's bytes. */
   rawBody?: Buffer;
   /** idempotency -> observe-request: the answer is an earlier one's. */

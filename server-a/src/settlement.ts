@@ -1,6 +1,5 @@
 /** Writes to Redis that must still be made after their request was answered: tried again until Redis is back. */
 import type { Log } from './logging.js';
-import { RedisUnavailable } from './redis/unavailable.js';
 
 /** Milliseconds between two tries. */
 const RETRY_MS = 200;
@@ -26,8 +25,7 @@ export class Settlement {
    * Makes a write: resolves when it is made, or when its first try has failed and it goes on in the background. Never
    * rejects.
    *
-   * @param write the write; a `store` or `release` may run twice (the second says lost), a `refund` must not and is only
-   * tried again where Redis certainly did not run it
+   * @param write the write; it must do no harm when it runs twice
    * @param done is told the result, whenever it comes
    */
   async settle<T>(
@@ -49,7 +47,7 @@ export class Settlement {
     err: unknown,
     done: (result: T) => void = () => {},
   ): void {
-    if (this.#mayRetry(kind, err)) void this.#retry(kind, write, done);
+    if (this.#mayRetry()) void this.#retry(kind, write, done);
     else this.#log.error({ kind, err }, 'settlement.failed');
   }
 
@@ -68,7 +66,7 @@ export class Settlement {
           done(await write());
           return;
         } catch (err) {
-          if (performance.now() < giveUpAt && this.#mayRetry(kind, err)) continue;
+          if (performance.now() < giveUpAt && this.#mayRetry()) continue;
           this.#log.error({ kind, err }, 'settlement.failed');
           return;
         }
@@ -78,8 +76,7 @@ export class Settlement {
     }
   }
 
-  #mayRetry(kind: SettlementKind, error: unknown): boolean {
-    if (this.#closed || this.#waiting >= MAX_WAITING) return false;
-    return kind !== 'refund' || !(error instanceof RedisUnavailable) || !error.maybeRan;
+  #mayRetry(): boolean {
+    return !this.#closed && this.#waiting < MAX_WAITING;
   }
 }

@@ -9,17 +9,18 @@ import { type AddFault, ConfigError, type ConfigFault } from './faults.js';
 import { readFile } from './files.js';
 import { type Registry, readRegistry } from './registry.js';
 import { readTls, type TlsFiles } from './tls.js';
+import type { Variables } from './variables.js';
 
 /** The whole configuration. */
 export interface Config {
   readonly env: Environment;
   /** Clients and providers as they were at the time of reading. */
   readonly registry: Registry;
+  /** Files that clients and providers were read from. */
+  readonly registryFiles: readonly string[];
   readonly redisTls: TlsFiles;
   readonly rabbitmqTls: TlsFiles;
 }
-
-type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads and checks the configuration.
@@ -41,7 +42,11 @@ export function loadConfig(source: Variables): Config {
   const rabbitmqTls = readTls('RABBITMQ', given, add);
   if (env !== undefined) checkQueues(env, add);
   if (env === undefined || registry === undefined || faults.length > 0) throw new ConfigError(faults);
-  return { env, registry, redisTls, rabbitmqTls };
+  return { env, registry, registryFiles: registryFiles(source), redisTls, rabbitmqTls };
+}
+
+function registryFiles(source: Variables): string[] {
+  return ['CLIENT_CONFIG_FILE', 'PROVIDERS_CONFIG_FILE'].flatMap((name) => source[name] || []);
 }
 
 /** A heartbeat among messages, or among dead letters, would be taken for one. */

@@ -1,9 +1,11 @@
-import { hash, randomBytes } from 'node:crypto';
-import { acceptedBody, answerJson } from '../answers.js';
+import { hash } from 'node:crypto';
+import { acceptedBody, answerJson, setHeader } from '../answers.js';
+import { attemptTokens } from '../attempt-tokens.js';
 import { clientOf } from '../client-lookup.js';
 import { isoNow } from '../clock.js';
 import type { Client } from '../config/registry.js';
 import { type ApiError, internalError, invalidPayload, renderError, toApiError } from '../errors.js';
+import { giveUnitBack } from '../give-unit-back.js';
 import { parseIdempotencyKey } from '../idempotency-key.js';
 import type { Log } from '../logging.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
@@ -50,14 +52,17 @@ export function idempotency(parts: IdempotencyParts): Layer {
   const { scripts, metrics, log } = parts;
   // A record must outlive the work on its key, however short answers are kept.
   const openTtlSeconds = Math.max(parts.ttlSeconds, Math.ceil((parts.leaseMs + HOLD_MS) / 1000));
-  const nextOwner = ownerTokens();
+  const nextOwner = attemptTokens();
   const count = outcomeCounters(metrics);
 
   return async function idempotency(ctx, next) {
     const header = ctx.req.headers['idempotency-key'];
     const client = clientOf(ctx);
     // An unregistered or inactive client gets its 401 from the next layer, and leaves nothing in Redis.
-    if (header === undefined || client?.isActive !== true) return next();
+    if (header === undefined || client?.isActive !== true) {
+      await next();
+      return;
+    }
     const key = parseIdempotencyKey(String(header));
     const body = await readBody(ctx);
     const request: ClaimRequest = {
@@ -80,7 +85,8 @@ export function idempotency(parts: IdempotencyParts): Layer {
     }
     count(reply.takenOver ? 'taken_over' : 'claimed');
     const { record, owner, fingerprint } = request;
-    const claim: Claim = { record, owner, fingerprint, id: reply.id, paid: reply.paid };
+    const { id, paid, deadOwners } = reply;
+    const claim: Claim = { record, owner, fingerprint, id, paid, deadOwners };
     ctx.state.claim = claim;
     try {
       await next();
@@ -162,37 +168,43 @@ export function idempotency(parts: IdempotencyParts): Layer {
   }
 
   function settleLate(ctx: Context, claim: Claim, outcome: LateOutcome): Promise<void> {
-    log.warn({ outcome, tracking_id: ctx.state.trackingId }, 'publish.settled_late');
+    const { trackingId, trace } = ctx.state;
+    log.warn({ outcome, tracking_id: trackingId, trace_id: trace?.traceId }, 'publish.settled_late');
     if (outcome === 'confirmed') return store(claim, 202, '', parts.ttlSeconds * 1000);
     if (outcome === 'unknown') return release(claim, true, 0);
     const { charge } = ctx.state;
     return release(claim, claim.paid, 0, (ours) => {
       // Not ours any more: the next owner goes on with the unit that is paid.
       if (!ours || charge === undefined) return;
-      void parts.settlement.settle('refund', () => scripts.refund(charge.counter));
+      void giveUnitBack(parts, charge, true);
     });
   }
 
   function replay(ctx: Context, reply: Extract<ClaimReply, { status: 'done' }>): void {
     ctx.state.replayed = true;
     count('replayed');
-    ctx.set('Idempotent-Replayed', 'true');
+    setHeader(ctx, 'Idempotent-Replayed', 'true');
     if (reply.httpStatus === 202) {
       answerJson(ctx, 202, acceptedBody(fromCompact(reply.id)));
       return;
     }
     // Kept no longer than its Retry-After, so what is left of the record is what is left to wait.
     if (reply.httpStatus === 429 || reply.httpStatus === 503) {
-      ctx.set('Retry-After', String(Math.max(1, Math.ceil(reply.leftMs / 1000))));
+      setHeader(ctx, 'Retry-After', String(Math.max(1, Math.ceil(reply.leftMs / 1000))));
     }
     answerJson(ctx, reply.httpStatus, reply.body);
   }
 
   function reportMismatch(ctx: Context, client: Client): void {
     count('mismatch');
-    ctx.set('Idempotency-Mismatch', 'true');
+    setHeader(ctx, 'Idempotency-Mismatch', 'true');
     log.warn(
-      { tracking_id: ctx.state.trackingId, client: client.name, client_api_key: client.maskedKey },
+      {
+        tracking_id: ctx.state.trackingId,
+        trace_id: ctx.state.trace?.traceId,
+        client: client.name,
+        client_api_key: client.maskedKey,
+      },
       'idempotency.mismatch',
     );
   }
@@ -200,16 +212,6 @@ export function idempotency(parts: IdempotencyParts): Layer {
 
 function mismatch(): ApiError {
   return invalidPayload([{ field: 'Idempotency-Key', message: 'was used before, with another body' }]);
-}
-
-/** Owner tokens: unlike any other, of any replica and any of its lives. */
-function ownerTokens(): () => string {
-  const instance = randomBytes(6).toString('base64url');
-  let claims = 0;
-  return () => {
-    claims += 1;
-    return instance + claims.toString(36);
-  };
 }
 
 function outcomeCounters(metrics: Metrics): (outcome: IdempotencyOutcome) => void {

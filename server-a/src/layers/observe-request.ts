@@ -2,8 +2,9 @@ import type { RegistryHolder } from '../config/registry.js';
 import { type ApiError, toApiError } from '../errors.js';
 import type { Log } from '../logging.js';
 import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
-import { SEND_PATH } from '../paths.js';
+import { isSendRequest } from '../paths.js';
 import type { Context, Layer } from '../request-state.js';
+import { traceContextOf } from '../trace-context.js';
 
 /** What this layer needs. */
 export interface ObserveRequestParts {
@@ -21,6 +22,8 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
   return async function observeRequest(ctx, next) {
     const startedAt = performance.now();
     ctx.state.registry = registry.current;
+    const trace = traceContextOf(ctx.req.headers);
+    if (trace !== undefined) ctx.state.trace = trace;
     let error: ApiError | undefined;
     try {
       await next();
@@ -29,7 +32,7 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
       throw error;
     } finally {
       const seconds = (performance.now() - startedAt) / 1000;
-      if (ctx.path === SEND_PATH && ctx.method === 'POST') {
+      if (isSendRequest(ctx)) {
         const outcome = outcomeOf(ctx, error);
         counterOf(ctx.state.client?.name ?? UNKNOWN_CLIENT, outcome).inc();
         metrics.requestDuration.observe(seconds);
@@ -71,12 +74,13 @@ function logSend(
   outcome: string,
   seconds: number,
 ): void {
-  const { client, trackingId } = ctx.state;
+  const { client, trackingId, trace } = ctx.state;
   const line = {
     outcome,
     status: error?.status ?? ctx.status,
     duration_ms: toMilliseconds(seconds),
     tracking_id: trackingId,
+    trace_id: trace?.traceId,
     client: client?.name,
     client_api_key: client?.maskedKey,
   };

@@ -102,6 +102,7 @@ function blocker(metrics: Metrics, log: Log) {
         // Not the names: what a sender put there by mistake may be a number or a text.
         providers: providers.map(({ name }) => name),
         tracking_id: ctx.state.trackingId,
+        trace_id: ctx.state.trace?.traceId,
         client: client.name,
         client_api_key: client.maskedKey,
       },

@@ -30,6 +30,7 @@ export function publish({ publisher, target }: PublishParts): Layer {
         providersEffective: fromEarlierLayer(ctx, 'providersEffective'),
         fingerprints: fromEarlierLayer(ctx, 'registry').fingerprints,
         createdAt: isoNow(),
+        trace: ctx.state.trace,
       },
       target,
     );

@@ -1,11 +1,15 @@
+import { setHeader } from '../answers.js';
+import { attemptTokens } from '../attempt-tokens.js';
 import { utcDay } from '../clock.js';
 import type { Client } from '../config/registry.js';
 import { ApiError } from '../errors.js';
+import { giveUnitBack } from '../give-unit-back.js';
 import { notAccepted } from '../not-accepted.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
 import { QUOTA_TTL_SECONDS, quotaCounterKey } from '../redis/keys.js';
-import type { Scripts } from '../redis/scripts.js';
-import { type Context, fromEarlierLayer, type Layer } from '../request-state.js';
+import type { ConsumeReply, Scripts } from '../redis/scripts.js';
+import { RedisUnavailable } from '../redis/unavailable.js';
+import { type Charge, type Context, fromEarlierLayer, type Layer } from '../request-state.js';
 import type { Settlement } from '../settlement.js';
 
 /** What this layer needs. */
@@ -21,7 +25,9 @@ export interface QuotaParts {
  * Takes one unit of the client's daily quota, or refuses with 429; gives it back when the message certainly did not
  * reach the broker. A key that an earlier attempt has paid for is not charged again.
  */
-export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): Layer {
+export function quota(parts: QuotaParts): Layer {
+  const { scripts, publisher, prefix } = parts;
+  const nextToken = attemptTokens();
   return async function quota(ctx, next) {
     // Charging for what cannot be sent would only have to be undone.
     const refusal = publisher.refuse('sms');
@@ -37,18 +43,32 @@ export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): L
 
   async function charge(ctx: Context, client: Client): Promise<void> {
     const { day, secondsLeft } = utcDay();
-    const counter = quotaCounterKey(prefix, client.key, day);
-    const { status, used } = await scripts.consume(counter, client.dailyQuota, QUOTA_TTL_SECONDS);
+    const { claim } = ctx.state;
+    const charge: Charge = {
+      counter: quotaCounterKey(prefix, client.key, day),
+      token: claim?.owner ?? nextToken(),
+    };
+    const { status, used } = await take(charge, client.dailyQuota, claim?.deadOwners ?? '');
     // draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset.
-    ctx.set('RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
-    ctx.set('RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
+    setHeader(ctx, 'RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
+    setHeader(ctx, 'RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
     if (status === 'exceeded') {
       throw new ApiError('TOO_MANY_REQUESTS', {
         details: { daily_quota: client.dailyQuota },
         headers: { 'Retry-After': String(secondsLeft) },
       });
     }
-    ctx.state.charge = { counter };
+    ctx.state.charge = charge;
+  }
+
+  async function take(charge: Charge, limit: number, deadOwners: string): Promise<ConsumeReply> {
+    try {
+      return await scripts.consume({ ...charge, limit, ttlSeconds: QUOTA_TTL_SECONDS, deadOwners });
+    } catch (error) {
+      // Its reply was lost, so a unit may be gone that nobody has.
+      if (error instanceof RedisUnavailable && error.maybeRan) void giveUnitBack(parts, charge, false);
+      throw error;
+    }
   }
 
   async function giveBack(ctx: Context): Promise<void> {
@@ -57,12 +77,13 @@ export function quota({ scripts, settlement, publisher, prefix }: QuotaParts): L
     // What they said is no longer so.
     ctx.remove('RateLimit');
     ctx.remove('RateLimit-Policy');
-    const refund = (): Promise<void> => settlement.settle('refund', () => scripts.refund(charge.counter));
     if (published?.kind !== 'unknown') {
-      await refund();
+      await giveUnitBack(parts, charge, true);
     } else if (claim === undefined) {
       // With a key, the unit stays with the key, and the idempotency layer settles both together.
-      void published.late.then((outcome) => (outcome === 'refused' ? refund() : undefined));
+      void published.late.then((outcome) =>
+        outcome === 'refused' ? giveUnitBack(parts, charge, true) : undefined,
+      );
     }
   }
 }

@@ -1,7 +1,8 @@
-import { answerJson } from '../answers.js';
+import { answerJson, setHeader } from '../answers.js';
 import { isoNow } from '../clock.js';
 import { ApiError, renderError, toApiError } from '../errors.js';
 import type { Context, Layer } from '../request-state.js';
+import { turnEnd } from '../turn-end.js';
 
 /** Turns whatever the layers within throw, or leave unanswered, into an error body. The only writer of error bodies. */
 export function reportErrors(): Layer {
@@ -9,6 +10,7 @@ export function reportErrors(): Layer {
     try {
       await next();
     } catch (thrown) {
+      await turnEnd();
       answerError(ctx, toApiError(thrown));
       return;
     }
@@ -20,6 +22,6 @@ export function reportErrors(): Layer {
 }
 
 function answerError(ctx: Context, error: ApiError): void {
-  ctx.set(error.headers);
+  for (const [name, value] of Object.entries(error.headers)) setHeader(ctx, name, value);
   answerJson(ctx, error.status, renderError(error, ctx.state.trackingId, isoNow()));
 }

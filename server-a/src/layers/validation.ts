@@ -10,7 +10,7 @@ export function validation(): Layer {
     const checked = checkSendRequest(parse(ctx.state.rawBody ?? (await readBody(ctx))));
     if ('faults' in checked) throw invalidPayload(checked.faults);
     ctx.state.request = checked.request;
-    return next();
+    await next();
   };
 }
 

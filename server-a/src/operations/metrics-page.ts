@@ -18,6 +18,7 @@ export function metricsPage({ metrics, publisher, redis, rabbitmq }: MetricsPage
     metrics.publishesInFlight.set(publisher.inFlight);
     metrics.dependencyReady.set({ service: 'redis' }, redis.usable ? 1 : 0);
     metrics.dependencyReady.set({ service: 'rabbitmq' }, rabbitmq.unusable === undefined ? 1 : 0);
+    metrics.rabbitmqBlocked.set(rabbitmq.unusable === 'blocked' ? 1 : 0);
     ctx.set('Content-Type', metrics.registry.contentType);
     ctx.body = await metrics.registry.metrics();
   };

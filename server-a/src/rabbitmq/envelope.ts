@@ -1,5 +1,6 @@
 /** The message that Server B receives, and the AMQP properties that it travels with. */
 import type { Client, Fingerprints } from '../config/registry.js';
+import type { TraceContext } from '../trace-context.js';
 import type { OutgoingMessage } from './publisher.js';
 
 /** AMQP `type` of an envelope, with its version; Server B chooses its reader by it. */
@@ -21,6 +22,8 @@ export interface Envelope {
   readonly fingerprints: Fingerprints;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** Travels in the AMQP headers. */
+  readonly trace: TraceContext | undefined;
 }
 
 /** What of a message's properties is the same for all of them. */
@@ -56,6 +59,11 @@ export function toMessage(envelope: Envelope, { queue, serviceName }: EnvelopeTa
       appId: serviceName,
       type: ENVELOPE_TYPE,
       expiration: String(envelope.ttlSeconds * 1000),
+      ...(envelope.trace !== undefined && { headers: traceHeaders(envelope.trace) }),
     },
   };
+}
+
+function traceHeaders({ traceparent, tracestate }: TraceContext): Readonly<Record<string, string>> {
+  return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
 }

@@ -71,6 +71,11 @@ export class RedisLink {
     });
   }
 
+  /** Has a function called whenever a connection has come up. */
+  onReady(listener: () => void): void {
+    this.redis.on('ready', listener);
+  }
+
   /** True while calls can be made with a hope of an answer. */
   get usable(): boolean {
     return this.redis.status === 'ready' && !this.#silent;
@@ -85,13 +90,13 @@ export class RedisLink {
    * Runs one command and waits for its reply at most the limit.
    *
    * @param send sends the command
-   * @param read turns the reply into what is resolved
+   * @param read turns the reply into what is resolved, or into a promise of it
    * @param onLate is given the reply if it comes after the limit: what took effect may have to be undone
    * @throws {RedisUnavailable} when there is no reply in time; and what Redis itself answers as an error
    */
   call<Reply, T>(
     send: () => Promise<Reply>,
-    read: (reply: Reply) => T,
+    read: (reply: Reply) => T | Promise<T>,
     onLate?: (reply: Reply) => void,
   ): Promise<T> {
     if (!this.usable) return Promise.reject(new RedisUnavailable('Redis is not connected', false));
@@ -106,28 +111,30 @@ export class RedisLink {
         },
       };
       this.#deadlines.begin(wait);
-      send()
-        .then(
-          (reply) => {
-            this.#silent = false;
-            if (expired) {
-              onLate?.(reply);
-              return;
-            }
-            this.#deadlines.end(wait);
+      send().then(
+        (reply) => {
+          this.#silent = false;
+          if (expired) {
+            onLate?.(reply);
+            return;
+          }
+          this.#deadlines.end(wait);
+          try {
             resolve(read(reply));
-          },
-          (error: unknown) => {
-            this.#deadlines.end(wait);
-            // What Redis answered passes through; what ioredis says means that the connection ended first.
-            reject(
-              error instanceof ReplyError
-                ? error
-                : new RedisUnavailable('the connection to Redis ended', true, error),
-            );
-          },
-        )
-        .catch(reject);
+          } catch (error) {
+            reject(error);
+          }
+        },
+        (error: unknown) => {
+          this.#deadlines.end(wait);
+          // What Redis answered passes through; what ioredis says means that the connection ended first.
+          reject(
+            error instanceof ReplyError
+              ? error
+              : new RedisUnavailable('the connection to Redis ended', true, error),
+          );
+        },
+      );
     });
   }
 

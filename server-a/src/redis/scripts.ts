@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
 import type { RedisLink } from './connect.js';
+import { RECENT_UNITS, recentUnitsKey } from './keys.js';
 import { RedisUnavailable } from './unavailable.js';
 
 declare module 'ioredis' {
@@ -33,26 +34,38 @@ declare module 'ioredis' {
       ...args: [record: string, owner: string, paid: number, hold: number, ttl: number]
     ): Result<unknown, Context>;
     quotaConsume(
-      ...args: [counter: string, limit: number, ttl: number, deadline: number]
+      ...args: [
+        counter: string,
+        recent: string,
+        limit: number,
+        ttl: number,
+        deadline: number,
+        token: string,
+        dead: string,
+        kept: number,
+        keptTtl: number,
+      ]
     ): Result<unknown[], Context>;
-    quotaRefund(counter: string): Result<unknown[], Context>;
+    quotaRefund(
+      ...args: [counter: string, recent: string, token: string, certain: number]
+    ): Result<unknown[], Context>;
   }
 }
 
-/** Script files by the command that they define; each takes one key. */
+/** Scripts by the command that they define: their file, and how many keys they take (all of one slot). */
 export const SCRIPTS = {
-  idempotencyClaim: 'idempotency_claim',
-  idempotencyStore: 'idempotency_store',
-  idempotencyRelease: 'idempotency_release',
-  quotaConsume: 'quota_consume',
-  quotaRefund: 'quota_refund',
+  idempotencyClaim: { file: 'idempotency_claim', keys: 1 },
+  idempotencyStore: { file: 'idempotency_store', keys: 1 },
+  idempotencyRelease: { file: 'idempotency_release', keys: 1 },
+  quotaConsume: { file: 'quota_consume', keys: 2 },
+  quotaRefund: { file: 'quota_refund', keys: 2 },
 } as const;
 
 /** Adds the scripts to a client as commands. ioredis sends EVALSHA, and the text again where Redis has lost it. */
 export function defineScripts(redis: Redis): void {
-  for (const [command, file] of Object.entries(SCRIPTS)) {
+  for (const [command, { file, keys }] of Object.entries(SCRIPTS)) {
     const lua = readFileSync(new URL(`../../lua/${file}.lua`, import.meta.url), 'utf8');
-    redis.defineCommand(command, { numberOfKeys: 1, lua });
+    redis.defineCommand(command, { numberOfKeys: keys, lua });
   }
 }
 
@@ -76,6 +89,8 @@ export type ClaimReply =
       readonly takenOver: boolean;
       readonly paid: boolean;
       readonly mismatch: boolean;
+      /** Tokens of the owners whose leases have ended, the latest first, separated by spaces; '' = none. */
+      readonly deadOwners: string;
     }
   | {
       readonly status: 'done';
@@ -116,11 +131,27 @@ export interface ReleaseRequest {
   readonly ttlSeconds: number;
 }
 
+/** A unit to take. */
+export interface ConsumeRequest {
+  readonly counter: string;
+  readonly limit: number;
+  readonly ttlSeconds: number;
+  /** Of this attempt alone. */
+  readonly token: string;
+  /** Tokens of dead attempts at the same message, separated by spaces; the unit that one of them took is gone on with. */
+  readonly deadOwners: string;
+}
+
+/** A unit to give back. */
+export interface RefundRequest {
+  readonly counter: string;
+  readonly token: string;
+  /** The unit was taken for certain; false = only if its token is remembered. */
+  readonly certain: boolean;
+}
+
 /** What became of a unit. `used` counts the day's units. */
 export type ConsumeReply = { readonly status: 'consumed' | 'exceeded'; readonly used: number };
-
-/** The script came too late to run: its deadline had passed at Redis, whose time it tells. */
-type Late = { readonly status: 'late'; readonly redisNowMs: number };
 
 /** The scripts, callable. Every method throws RedisUnavailable where Redis gives no answer in time. */
 export class Scripts {
@@ -131,9 +162,8 @@ export class Scripts {
   }
 
   /** Claims a key. A claim that succeeds only after the limit is given back. */
-  async claim(request: ClaimRequest): Promise<ClaimReply> {
-    const reply = await this.#claimInTime(request);
-    return reply.status === 'late' ? this.#again(reply, () => this.#claimInTime(request)) : reply;
+  claim(request: ClaimRequest): Promise<ClaimReply> {
+    return this.#claim(request, () => this.#claim(request, tooLate));
   }
 
   /** Stores an answer; false = the key has passed to another owner, or is answered. */
@@ -153,23 +183,21 @@ export class Scripts {
     );
   }
 
-  /** Takes one unit. A unit that was taken only after the limit is given back. */
-  async consume(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply> {
-    const reply = await this.#consumeInTime(counter, limit, ttlSeconds);
-    return reply.status === 'late'
-      ? this.#again(reply, () => this.#consumeInTime(counter, limit, ttlSeconds))
-      : reply;
+  /** Takes one unit. Where the reply is lost, give the token's unit back: it may have been taken. */
+  consume(request: ConsumeRequest): Promise<ConsumeReply> {
+    return this.#consume(request, () => this.#consume(request, tooLate));
   }
 
-  /** Gives one unit back. */
-  refund(counter: string): Promise<void> {
+  /** Gives a unit back. */
+  refund({ counter, token, certain }: RefundRequest): Promise<void> {
     return this.#link.call(
-      () => this.#link.redis.quotaRefund(counter),
+      () => this.#link.redis.quotaRefund(counter, recentUnitsKey(counter), token, certain ? 1 : 0),
       () => undefined,
     );
   }
 
-  #claimInTime(request: ClaimRequest): Promise<ClaimReply | Late> {
+  /** @param again runs it once more, after the script was refused as late and Redis's time is known better */
+  #claim(request: ClaimRequest, again: () => Promise<ClaimReply>): Promise<ClaimReply> {
     const { record, candidate, owner, fingerprint, leaseMs, ttlSeconds, strict } = request;
     const { redis, clock } = this.#link;
     const only = strict ? 1 : 0;
@@ -185,7 +213,11 @@ export class Scripts {
           clock.deadline(),
           only,
         ),
-      readClaim,
+      (reply) => {
+        if (reply[0] !== 'late') return readClaim(reply);
+        clock.correct(Number(reply[1]));
+        return again();
+      },
       ([status, , , paid]) => {
         if (status !== 'claimed') return;
         this.release({ record, owner, paid: paid === 1, holdMs: 0, ttlSeconds }).catch(() => {});
@@ -193,36 +225,43 @@ export class Scripts {
     );
   }
 
-  #consumeInTime(counter: string, limit: number, ttlSeconds: number): Promise<ConsumeReply | Late> {
+  /** @param again as for a claim */
+  #consume(request: ConsumeRequest, again: () => Promise<ConsumeReply>): Promise<ConsumeReply> {
+    const { counter, limit, ttlSeconds, token, deadOwners } = request;
+    const { redis, clock } = this.#link;
     return this.#link.call(
-      () => this.#link.redis.quotaConsume(counter, limit, ttlSeconds, this.#link.clock.deadline()),
-      readConsume,
-      ([status]) => {
-        if (status === 'consumed') this.refund(counter).catch(() => {});
+      () =>
+        redis.quotaConsume(
+          counter,
+          recentUnitsKey(counter),
+          limit,
+          ttlSeconds,
+          clock.deadline(),
+          token,
+          deadOwners,
+          RECENT_UNITS.count,
+          RECENT_UNITS.ttlSeconds,
+        ),
+      (reply) => {
+        if (reply[0] !== 'late') return readConsume(reply);
+        clock.correct(Number(reply[1]));
+        return again();
       },
     );
   }
-
-  /** Runs a script that was refused as late once more: it was answered in time, so our idea of Redis's time was wrong. */
-  async #again<T>(late: Late, run: () => Promise<T | Late>): Promise<T> {
-    this.#link.clock.correct(late.redisNowMs);
-    const reply = await run();
-    if (isLate(reply)) throw new RedisUnavailable('Redis did not run the script in time', false);
-    return reply;
-  }
 }
 
-function isLate(reply: unknown): reply is Late {
-  return typeof reply === 'object' && reply !== null && 'status' in reply && reply.status === 'late';
+/** Late a second time: then it is not our idea of Redis's time that was wrong. */
+function tooLate(): Promise<never> {
+  return Promise.reject(new RedisUnavailable('Redis did not run the script in time', false));
 }
 
-function readClaim(reply: unknown[]): ClaimReply | Late {
+function readClaim(reply: unknown[]): ClaimReply {
   const [status, id, a, b, c, d] = reply;
-  if (status === 'late') return { status, redisNowMs: Number(id) };
   if (typeof id !== 'string') throw unexpected('idempotency_claim');
   switch (status) {
     case 'claimed':
-      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1 };
+      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1, deadOwners: String(d) };
     case 'done':
       return { status, id, httpStatus: Number(a), body: String(b), leftMs: Number(c), mismatch: d === 1 };
     case 'in_flight':
@@ -234,8 +273,7 @@ function readClaim(reply: unknown[]): ClaimReply | Late {
   }
 }
 
-function readConsume([status, value]: unknown[]): ConsumeReply | Late {
-  if (status === 'late') return { status, redisNowMs: Number(value) };
+function readConsume([status, value]: unknown[]): ConsumeReply {
   if (status !== 'consumed' && status !== 'exceeded') throw unexpected('quota_consume');
   return { status, used: Number(value) };
 }

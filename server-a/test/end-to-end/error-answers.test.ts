@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
-import { SEND_PATH } from '../support/gateway.js';
 import type { Answer } from '../support/http-client.js';
 import { asList, asObject } from '../support/json.js';
+import { SEND_PATH } from '../support/paths.js';
 import { newBody, Site } from '../support/site.js';
 
 const DISABLED = { Off: { is_active: false, is_operational: true } };

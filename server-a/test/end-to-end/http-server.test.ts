@@ -1,8 +1,8 @@
 import { Agent } from 'node:http';
 import test from 'ava';
-import { SEND_PATH } from '../support/gateway.js';
 import { ask } from '../support/http-client.js';
 import { parseObject } from '../support/json.js';
+import { SEND_PATH } from '../support/paths.js';
 import { connectRaw, splitAnswers } from '../support/raw-connection.js';
 import { newBody, Site } from '../support/site.js';
 import { waitFor } from '../support/wait-for.js';
@@ -29,6 +29,29 @@ test('http: bytes that are no request -> 400 with an error body, and the connect
     t.true(answer?.whole);
     t.is(parseObject(answer?.body ?? '')['error_code'], 'INVALID_PAYLOAD');
   }
+});
+
+test('http: HTTP/1.1 without a Host header -> 400 with an error body; HTTP/1.0 without one -> served', async (t) => {
+  const refused = await connectRaw(gateway.port);
+  refused.socket.write('GET /healthz HTTP/1.1\r\n\r\n');
+  const [refusal] = splitAnswers(await refused.closed);
+  t.is(refusal?.status, 400);
+  t.is(parseObject(refusal?.body ?? '')['error_code'], 'INVALID_PAYLOAD');
+  const served = await connectRaw(gateway.port);
+  served.socket.write('GET /healthz HTTP/1.0\r\n\r\n');
+  const [answer] = splitAnswers(await served.closed, { method: 'GET', path: '/healthz' });
+  t.is(answer?.status, 200);
+});
+
+test('http: an expectation that nobody knows -> passed over; 100-continue -> told to go on', async (t) => {
+  t.is((await gateway.send({ apiKey, body: newBody(), headers: { Expect: 'a-miracle' } })).status, 202);
+  const body = JSON.stringify(newBody());
+  const raw = await connectRaw(gateway.port);
+  raw.socket.write(rawRequest(body, 'Expect: 100-continue\r\n').slice(0, -body.length));
+  await waitFor('100 Continue', () => raw.received() === 'HTTP/1.1 100 Continue\r\n\r\n');
+  raw.socket.write(body);
+  await waitFor('the answer', () => raw.received().includes('HTTP/1.1 202 Accepted'));
+  raw.socket.destroy();
 });
 
 test('http: headers of 20 KiB -> 431', async (t) => {

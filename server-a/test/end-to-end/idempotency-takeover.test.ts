@@ -91,7 +91,7 @@ test('takeover: a key free again after a failure -> goes on under its tracking i
   t.is(await site.used('free'), 1);
 });
 
-test('takeover: a gateway killed while it waits for a confirm -> another goes on under the same tracking id', async (t) => {
+test('takeover: a gateway killed while it waits for a confirm -> another goes on under the same tracking id, with the unit that was paid', async (t) => {
   const proxy = await startTcpProxy(RABBITMQ_URL);
   t.teardown(() => proxy.close());
   const doomed = await site.startGateway({
@@ -113,6 +113,7 @@ test('takeover: a gateway killed while it waits for a confirm -> another goes on
   t.is(compact(String(answer.json['tracking_id'])), claim.slice(1, 33));
   const { envelope } = await outbox.theOneWithText(request.body.text);
   t.is(envelope['tracking_id'], answer.json['tracking_id']);
+  t.is(await site.used('crashed'), 1);
   const again = await gateway.send(request);
   t.deepEqual(again.bytes, answer.bytes);
 });

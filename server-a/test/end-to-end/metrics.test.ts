@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
-import { SEND_PATH } from '../support/gateway.js';
 import { scrape } from '../support/metrics-page.js';
+import { SEND_PATH } from '../support/paths.js';
 import { newBody, Site, sha256 } from '../support/site.js';
 
 const site = new Site({

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { keepBusy } from '../support/busy-connection.js';
-import { SEND_PATH } from '../support/gateway.js';
 import { parseObject } from '../support/json.js';
+import { SEND_PATH } from '../support/paths.js';
 import { connectRaw, splitAnswers } from '../support/raw-connection.js';
 import { newBody, Site } from '../support/site.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';

@@ -13,10 +13,12 @@ export interface Fault {
   /** Makes it. A fault that lasts returns; one that strikes again and again lasts until `signal` is aborted. */
   readonly make: (world: World, signal: AbortSignal) => Promise<void>;
   readonly heal: (world: World) => Promise<void>;
-  /** Kills a gateway: units of quota in flight at the kill may be lost. */
+  /** Kills a gateway: units of unkeyed requests in flight at the kill may be lost. */
   readonly killsGateway?: true;
-  /** Ends connections to Redis: units whose replies were on their way may stay counted. */
-  readonly endsRedisConnections?: true;
+  /** Is made with the senders at rest, which another fault would not let them be: in no pair. */
+  readonly onlyAlone?: true;
+  /** Milliseconds that the first gateway's wall clock is ahead of the others'. */
+  readonly clockAheadMs?: number;
   /** A gateway does not answer by design (it is being killed or suspended), so its health is not asked. */
   readonly silencesGateway?: true;
 }
@@ -138,6 +140,16 @@ export const FAULTS: readonly Fault[] = [
     heal: nothing,
   },
   {
+    name: "a gateway's clock an hour ahead, both killed -9 in turn",
+    target: 'gateway',
+    gateways: 2,
+    clockAheadMs: 3_600_000,
+    killsGateway: true,
+    silencesGateway: true,
+    make: killAndRestart,
+    heal: nothing,
+  },
+  {
     name: 'gateways terminated in turn',
     target: 'gateway',
     gateways: 2,
@@ -178,7 +190,7 @@ export const FAULTS: readonly Fault[] = [
     make: async ({ rabbitmq }) => void (await rabbitmq.ctl('set_vm_memory_high_watermark', '0.00001')),
     heal: async ({ rabbitmq }) => void (await rabbitmq.ctl('set_vm_memory_high_watermark', '0.6')),
   },
-  { name: 'outbound queue deleted', target: 'rabbitmq', make: deleteQueue, heal: nothing },
+  { name: 'outbound queue deleted', target: 'rabbitmq', onlyAlone: true, make: deleteQueue, heal: nothing },
   {
     name: 'channel closed by the broker',
     target: 'rabbitmq',
@@ -214,21 +226,18 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'Redis stopped',
     target: 'redis',
-    endsRedisConnections: true,
     make: ({ redis }) => redis.stop(),
     heal: ({ redis }) => redis.start(),
   },
   {
     name: 'Redis killed -9',
     target: 'redis',
-    endsRedisConnections: true,
     make: ({ redis }) => redis.kill(),
     heal: ({ redis }) => redis.start(),
   },
   {
     name: 'Redis frozen',
     target: 'redis',
-    endsRedisConnections: true,
     make: async ({ redis }) => redis.freeze(),
     heal: async ({ redis }) => redis.resume(),
   },
@@ -253,14 +262,12 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'network to Redis cut',
     target: 'redis',
-    endsRedisConnections: true,
     make: async ({ redisProxy }) => redisProxy.set({ kind: 'cut' }),
     heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
   },
   {
     name: 'network to Redis black-holed',
     target: 'redis',
-    endsRedisConnections: true,
     make: async ({ redisProxy }) => redisProxy.set({ kind: 'black-hole' }),
     heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
   },

@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { findFreePort } from '../../dev/services/free-port.js';
 
 const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** Changes nothing where CLOCK_AHEAD_MS is 0. */
+const CLOCK_AHEAD = new URL('clock-ahead.mjs', import.meta.url).href;
 
 /** A gateway as a process of its own, started from the build, that can be killed and started again on its port. */
 export class GatewayProcess {
@@ -21,7 +24,7 @@ export class GatewayProcess {
 
   /** Starts one on a free port of 127.0.0.1 and waits until it is ready. */
   static async start(env: Readonly<Record<string, string>>): Promise<GatewayProcess> {
-    const gateway = new GatewayProcess(env, await freePort());
+    const gateway = new GatewayProcess(env, await findFreePort());
     gateway.spawn();
     await gateway.untilReady(15_000);
     return gateway;
@@ -37,9 +40,10 @@ export class GatewayProcess {
 
   /** Starts the process (again); does not wait. */
   spawn(): void {
-    const child = spawn(process.execPath, [ENTRY_POINT], {
+    const child = spawn(process.execPath, [`--import=${CLOCK_AHEAD}`, ENTRY_POINT], {
       env: {
         PATH: process.env['PATH'] ?? '',
+        CLOCK_AHEAD_MS: '0',
         ...this.#env,
         SERVER_A_HOST: '127.0.0.1',
         SERVER_A_PORT: String(this.port),
@@ -101,14 +105,4 @@ export class GatewayProcess {
     const kilobytes = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
     return Number(kilobytes ?? 0) * 1024;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

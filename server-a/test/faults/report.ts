@@ -1,4 +1,5 @@
 import type { Row } from './experiment.js';
+import type { Ledger } from './senders.js';
 
 const COLUMNS: readonly {
   readonly title: string;
@@ -9,10 +10,11 @@ const COLUMNS: readonly {
   { title: 'messages', width: 9, of: (row) => row.keyed.messages + row.unkeyed.messages },
   { title: 'requests', width: 9, of: (row) => row.keyed.attempts + row.unkeyed.attempts },
   { title: 'accepted', width: 9, of: (row) => row.keyed.accepted.size + row.unkeyed.accepted.size },
+  { title: 'refused', width: 8, of: ({ keyed, unkeyed }) => refused(keyed) + refused(unkeyed) },
   {
-    title: '500s',
-    width: 7,
-    of: (row) => (row.keyed.statuses.get(500) ?? 0) + (row.unkeyed.statuses.get(500) ?? 0),
+    title: 'unknown',
+    width: 8,
+    of: ({ keyed, unkeyed }) => keyed.unknown + keyed.unanswered + unkeyed.unknown + unkeyed.unanswered,
   },
   { title: 'ids', width: 7, of: (row) => row.distinctQueued },
   { title: 'queued', width: 7, of: (row) => row.messagesQueued },
@@ -24,6 +26,11 @@ const COLUMNS: readonly {
   { title: 'ready', width: 8, of: (row) => `${Math.round(row.readyMs)} ms` },
   { title: 'MiB', width: 5, of: (row) => Math.round(row.grownMiB) },
 ];
+
+/** Answers that said that the message is certainly not in the broker. */
+function refused({ statuses, unknown }: Ledger): number {
+  return (statuses.get(500) ?? 0) - unknown;
+}
 
 /** The table's head. */
 export function headline(): string {

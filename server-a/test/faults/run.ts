@@ -59,7 +59,10 @@ function shuffled<T>(list: readonly T[], next: () => number): T[] {
 function pairs(count: number, next: () => number): Fault[][] {
   const found: Fault[][] = [];
   while (found.length < count) {
-    const [one, other] = shuffled(FAULTS.slice(1), next);
+    const [one, other] = shuffled(
+      FAULTS.slice(1).filter(({ onlyAlone }) => onlyAlone !== true),
+      next,
+    );
     if (one !== undefined && other !== undefined && one.target !== other.target) found.push([one, other]);
   }
   return found;

@@ -34,7 +34,7 @@ async function untilLeaseEnds(leaseMs: number): Promise<void> {
 test('claim: a new key -> claimed under the candidate, with the TTL', async (t) => {
   const record = bench.key();
   const id = newId();
-  t.deepEqual(await claim(record, { id }), ['claimed', id, 0, 0, 0]);
+  t.deepEqual(await claim(record, { id }), ['claimed', id, 0, 0, 0, '']);
   const ttl = await bench.redis.ttl(record);
   t.true(ttl > 590 && ttl <= 600);
 });
@@ -83,7 +83,7 @@ test('claim: the lease has ended -> taken over under the first id', async (t) =>
   const id = newId();
   await claim(record, { id, leaseMs: 20 });
   await untilLeaseEnds(20);
-  t.deepEqual(await claim(record, { owner: 'owner-2' }), ['claimed', id, 1, 0, 0]);
+  t.deepEqual(await claim(record, { owner: 'owner-2' }), ['claimed', id, 1, 0, 0, 'owner-1']);
 });
 
 test('claim: given back unpaid -> claimed under the first id, for any body', async (t) => {
@@ -91,7 +91,14 @@ test('claim: given back unpaid -> claimed under the first id, for any body', asy
   const id = newId();
   await claim(record, { id });
   await release(record, 'owner-1', 0);
-  t.deepEqual(await claim(record, { fingerprint: OTHER_FINGERPRINT, strict: 1 }), ['claimed', id, 1, 0, 0]);
+  t.deepEqual(await claim(record, { fingerprint: OTHER_FINGERPRINT, strict: 1 }), [
+    'claimed',
+    id,
+    1,
+    0,
+    0,
+    '',
+  ]);
 });
 
 test('claim: given back paid -> claimed as paid, and its body still binds', async (t) => {
@@ -100,7 +107,7 @@ test('claim: given back paid -> claimed as paid, and its body still binds', asyn
   await claim(record, { id });
   await release(record, 'owner-1', 1);
   t.deepEqual(await claim(record, { fingerprint: OTHER_FINGERPRINT, strict: 1 }), ['mismatch', id]);
-  t.deepEqual(await claim(record, { fingerprint: OTHER_FINGERPRINT }), ['claimed', id, 1, 1, 1]);
+  t.deepEqual(await claim(record, { fingerprint: OTHER_FINGERPRINT }), ['claimed', id, 1, 1, 1, '']);
 });
 
 test('claim: answered 202 -> done, with no body (it follows from the id)', async (t) => {

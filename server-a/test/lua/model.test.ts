@@ -5,12 +5,17 @@
  */
 import { randomInt } from 'node:crypto';
 import test from 'ava';
+import { recentUnitsKey } from '../../src/redis/keys.js';
 import { FINGERPRINT, newId, OTHER_FINGERPRINT, ScriptBench } from '../support/redis.js';
 
 const STEPS = 6000;
 const OWNERS = ['a', 'b', 'c', 'd'];
 const KEYS = 5;
 const LIMIT = 7;
+/** Characters of dead owners that a record keeps. */
+const DEAD_KEPT = 120;
+/** Tokens that the counter remembers. */
+const REMEMBERED = 5;
 
 const bench = new ScriptBench();
 test.after.always(() => bench.close());
@@ -22,6 +27,10 @@ interface Modelled {
   fingerprint: string;
   paid: 0 | 1;
   owner: string;
+  /** The owner, and the dead ones before it. */
+  owners: string;
+  /** Of a free key: the dead ones before its last owner. */
+  dead: string;
   /** Steps end leases by the model's own will: a lease is either a minute long or over. */
   leaseOver: boolean;
   status: number;
@@ -43,7 +52,16 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
   const next = generator(seed);
   const pick = <T>(list: readonly [T, ...T[]]): T => list[next(list.length)] ?? list[0];
   const counter = bench.key();
+  const recent = recentUnitsKey(counter);
+  const tokens = ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7', 't8', 't9'] as const;
   let used = 0;
+  /** Tokens that have a unit, the latest first. */
+  let remembered: string[] = [];
+  const forget = (token: string): boolean => {
+    const at = remembered.indexOf(token);
+    if (at >= 0) remembered.splice(at, 1);
+    return at >= 0;
+  };
   const model = new Map<string, Modelled>();
   const fresh = (): Modelled => ({
     state: 'none',
@@ -51,6 +69,8 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
     fingerprint: '',
     paid: 0,
     owner: '',
+    owners: '',
+    dead: '',
     leaseOver: false,
     status: 0,
     body: '',
@@ -93,9 +113,11 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       }
       const isNew = key.state === 'none';
       const id = isNew ? candidate : key.id;
-      t.deepEqual(reply, ['claimed', id, isNew ? 0 : 1, key.paid, Number(mismatch)]);
+      const dead = key.state === 'claimed' ? key.owners.slice(0, DEAD_KEPT) : key.dead;
+      t.deepEqual(reply, ['claimed', id, isNew ? 0 : 1, key.paid, Number(mismatch), dead]);
       if (!binds) key.fingerprint = fingerprint;
-      Object.assign(key, { state: 'claimed', id, owner, leaseOver: false });
+      const owners = dead === '' ? owner : `${owner} ${dead}`;
+      Object.assign(key, { state: 'claimed', id, owner, owners, leaseOver: false });
     },
     store: async (record: string, key: Modelled): Promise<void> => {
       const owner = next(4) === 0 ? 'stranger' : key.owner;
@@ -123,7 +145,8 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       const reply = await bench.redis.idempotencyRelease(record, owner, paid, hold, 600);
       t.is(reply, ours ? (hold > 0 ? 'held' : 'released') : 'lost');
       if (!ours) return;
-      Object.assign(key, hold > 0 ? { paid, leaseOver: false } : { state: 'free', paid });
+      const dead = key.owners.slice(key.owner.length + 1);
+      Object.assign(key, hold > 0 ? { paid, leaseOver: false } : { state: 'free', paid, dead });
     },
     endLease: async (record: string, key: Modelled): Promise<void> => {
       if (key.state !== 'claimed') return;
@@ -136,17 +159,34 @@ test(`scripts: ${STEPS} random steps of ${OWNERS.length} owners -> as the model 
       Object.assign(key, fresh());
     },
     consume: async (): Promise<void> => {
-      const allowed = used < LIMIT;
-      if (allowed) used += 1;
-      t.deepEqual(await bench.redis.quotaConsume(counter, LIMIT, 600, 0), [
-        allowed ? 'consumed' : 'exceeded',
-        used,
-      ]);
+      const token = pick(tokens);
+      const dead = next(3) === 0 ? [pick(tokens), pick(tokens)] : [];
+      const reply = await bench.redis.quotaConsume(
+        counter,
+        recent,
+        LIMIT,
+        600,
+        0,
+        token,
+        dead.join(' '),
+        REMEMBERED,
+        600,
+      );
+      const inherited = dead.some(forget);
+      const allowed = inherited || used < LIMIT;
+      if (allowed && !inherited) used += 1;
+      if (allowed) remembered = [token, ...remembered].slice(0, REMEMBERED);
+      t.deepEqual(reply, [allowed ? 'consumed' : 'exceeded', used]);
     },
     refund: async (): Promise<void> => {
-      const any = used > 0;
-      if (any) used -= 1;
-      t.deepEqual(await bench.redis.quotaRefund(counter), [any ? 'refunded' : 'empty', used]);
+      const token = pick(tokens);
+      const certain = next(4) === 0 ? 1 : 0;
+      const reply = await bench.redis.quotaRefund(counter, recent, token, certain);
+      const known = forget(token);
+      const given = used > 0 && (known || certain === 1);
+      if (given) used -= 1;
+      t.deepEqual(reply, [given ? 'refunded' : 'empty', used]);
+      t.deepEqual(await bench.redis.lrange(recent, 0, -1), remembered);
     },
   };
   const names = [

@@ -3,10 +3,8 @@ import { type Ended, GatewayProcess, type Variables } from './gateway-process.js
 import { type Answer, ask } from './http-client.js';
 import type { JsonObject } from './json.js';
 import { faultsOfOutput, parseLines } from './log-lines.js';
+import { SEND_PATH } from './paths.js';
 import { type WaitOptions, waitFor } from './wait-for.js';
-
-/** Path of the send endpoint. */
-export const SEND_PATH = '/api/v1/sms/send';
 
 /** A send request. A header whose value is undefined is left out. */
 export interface SendQuestion {
@@ -31,14 +29,14 @@ export class Gateway {
    * Starts a gateway on a free port.
    *
    * @param untilReady wait until `/readyz` says 200; false = only until it listens
+   * @param cwd its working directory
    * @throws Error with its output when it does not start
    */
-  static async start(variables: Variables, { untilReady = true } = {}): Promise<Gateway> {
-    const child = await GatewayProcess.start({
-      SERVER_A_HOST: '127.0.0.1',
-      SERVER_A_PORT: '0',
-      ...variables,
-    });
+  static async start(variables: Variables, { untilReady = true } = {}, cwd?: string): Promise<Gateway> {
+    const child = await GatewayProcess.start(
+      { SERVER_A_HOST: '127.0.0.1', SERVER_A_PORT: '0', ...variables },
+      cwd,
+    );
     const started = await waitFor(
       'a gateway that has started',
       () => {

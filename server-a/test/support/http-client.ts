@@ -1,4 +1,5 @@
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
+import { checkAgainstContract } from './contract.js';
 import { type JsonObject, parseObject } from './json.js';
 
 /** What to ask; the default is `GET`. */
@@ -25,7 +26,11 @@ export interface Answer {
 const HANGS_AFTER_MS = 20_000;
 const keepAlive = new Agent({ keepAlive: true, maxSockets: 400 });
 
-/** Asks over a kept-alive connection, and reads the whole answer. @throws Error when the connection breaks */
+/**
+ * Asks over a kept-alive connection, and reads the whole answer.
+ *
+ * @throws Error when the connection breaks, or the answer is not as the contract has it
+ */
 export function ask(
   { port, path, method = 'GET', headers = {}, body }: Question,
   agent: Agent = keepAlive,
@@ -38,9 +43,16 @@ export function ask(
       incoming.on('error', reject);
       incoming.on('end', () => {
         const bytes = Buffer.concat(chunks);
+        const { statusCode: status = 0, headers: received } = incoming;
+        try {
+          checkAgainstContract({ method, path, status, headers: received, text: bytes.toString('utf8') });
+        } catch (error) {
+          reject(error);
+          return;
+        }
         resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
+          status,
+          headers: received,
           bytes,
           text: bytes.toString('utf8'),
           get json() {

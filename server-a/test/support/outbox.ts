@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Channel, type ChannelModel, type ConfirmChannel, type ConsumeMessage, connect } from 'amqplib';
+import { faultsOfMessage } from './asyncapi.js';
 import { type JsonObject, parseObject } from './json.js';
 import { RABBITMQ_URL } from './test-services.js';
 import { waitFor } from './wait-for.js';
@@ -16,6 +17,8 @@ const FENCE_TYPE = 'test.fence';
 export class Outbox {
   readonly queue: string;
   readonly received: Received[] = [];
+  /** Messages that are not as the contract has them. */
+  readonly #faults: string[] = [];
   readonly #connection: ChannelModel;
   readonly #channel: ConfirmChannel;
   readonly #fences = new Set<string>();
@@ -44,15 +47,26 @@ export class Outbox {
 
   #take(message: ConsumeMessage | null): void {
     if (message === null) return;
-    if (message.properties.type === FENCE_TYPE) this.#fences.add(String(message.properties.messageId));
-    else this.received.push({ message, envelope: parseObject(message.content.toString('utf8')) });
+    if (message.properties.type === FENCE_TYPE) {
+      this.#fences.add(String(message.properties.messageId));
+      return;
+    }
+    const text = message.content.toString('utf8');
+    const faults = faultsOfMessage(message);
+    if (faults !== '') this.#faults.push(`not as in asyncapi.yaml: ${faults}; it was ${text}`);
+    this.received.push({ message, envelope: parseObject(text) });
   }
 
-  /** Resolves when everything that was in the queue before this call has been received. */
+  /**
+   * Resolves when everything that was in the queue before this call has been received.
+   *
+   * @throws Error when a message was not as the contract has it
+   */
   async settled(): Promise<void> {
     const id = randomUUID();
     this.#channel.sendToQueue(this.queue, Buffer.from('{}'), { type: FENCE_TYPE, messageId: id });
     await waitFor('a fence in the queue', () => this.#fences.has(id));
+    this.#checkFaults();
   }
 
   /** Returns all messages with this text, once everything in the queue has been received. */
@@ -74,8 +88,14 @@ export class Outbox {
     await this.#channel.deleteQueue(this.queue);
   }
 
+  /** @throws Error when a message was not as the contract has it */
   async close(): Promise<void> {
     await this.#connection.close().catch(() => {});
+    this.#checkFaults();
+  }
+
+  #checkFaults(): void {
+    if (this.#faults.length > 0) throw new Error(this.#faults.join('\n'));
   }
 }
 

@@ -1,4 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { checkAgainstContract } from './contract.js';
+import { SEND_PATH } from './paths.js';
 
 /** A TCP connection that says what a test wants, HTTP or not, and keeps what comes back. */
 export interface RawConnection {
@@ -39,8 +41,13 @@ export interface RawAnswer {
   readonly whole: boolean;
 }
 
-/** Cuts what a connection received into answers; all of ours have a Content-Length. */
-export function splitAnswers(received: string): RawAnswer[] {
+/**
+ * Cuts what a connection received into answers; all of ours have a Content-Length.
+ *
+ * @param asked what they answer
+ * @throws Error when one is not as the contract has it
+ */
+export function splitAnswers(received: string, asked = { method: 'POST', path: SEND_PATH }): RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = received;
   while (rest !== '') {
@@ -49,8 +56,20 @@ export function splitAnswers(received: string): RawAnswer[] {
     const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? '0');
     const body = end < 0 ? '' : rest.slice(end + 4, end + 4 + length);
     const whole = end >= 0 && body.length === length;
-    answers.push({ status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? '0'), head, body, whole });
+    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? '0');
+    if (whole) {
+      const text = Buffer.from(body, 'latin1').toString('utf8');
+      checkAgainstContract({ ...asked, status, headers: headersOf(head), text });
+    }
+    answers.push({ status, head, body, whole });
     rest = end < 0 ? '' : rest.slice(end + 4 + length);
   }
   return answers;
+}
+
+function headersOf(head: string): Record<string, string> {
+  const lines = head.split('\r\n').slice(1);
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
+  );
 }

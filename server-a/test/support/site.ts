@@ -94,8 +94,12 @@ export class Site {
   }
 
   /** Starts a gateway on this configuration, or on one that differs in some variables. */
-  async startGateway(variables: Variables = {}, options = { untilReady: true }): Promise<Gateway> {
-    const gateway = await Gateway.start({ ...this.variables, ...variables }, options);
+  async startGateway(
+    variables: Variables = {},
+    options = { untilReady: true },
+    cwd?: string,
+  ): Promise<Gateway> {
+    const gateway = await Gateway.start({ ...this.variables, ...variables }, options, cwd);
     this.#gateways.push(gateway);
     return gateway;
   }

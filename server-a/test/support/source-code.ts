@@ -1,11 +1,5 @@
 /** Reads TypeScript as text, for what the compiled code no longer knows. */
 
-/** Members of an exported union of string literals. */
-export function membersOf(source: string, type: string): string[] {
-  const [, union = ''] = new RegExp(`export type ${type} =([^;]*);`).exec(source) ?? [];
-  return [...union.matchAll(/'([^']*)'/g)].map(([, member = '']) => member);
-}
-
 /** Every `log.<level>(…, '<message>')` of a source: its level, and the last text among its arguments. */
 export function logCalls(source: string): { level: string; message: string }[] {
   return [...source.matchAll(/\blog\.(trace|debug|info|warn|error|fatal)\(/gi)].map((call) => {

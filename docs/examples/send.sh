@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Sends one SMS, and sends again with the same key until there is a decision.
+#
+#     API_KEY=... ./send.sh order-4711 <<< '{"to":"+989121234567","text":"Your code is 123456"}'
+#
+# Prints the answer. Exit code: 0 accepted, 1 refused, 2 no decision.
+set -euo pipefail
+
+url=${GATEWAY_URL:-http://localhost:8000}/api/v1/sms/send
+key=$1
+message=$(cat)
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+
+for pause in 1 2 4 8 0; do
+  status=$(curl --silent --max-time 5 --output "$answer" --write-out '%{http_code}' "$url" \
+    -H "API-Key: $API_KEY" -H "Idempotency-Key: $key" -H 'Content-Type: application/json' \
+    --data-binary "$message") || status=000
+  case $status in
+    202) cat "$answer" && exit 0 ;;
+    # No answer, or one that says that it may be tried again: the key makes that safe.
+    000 | 408 | 500) sleep "$pause" ;;
+    *) cat "$answer" >&2 && exit 1 ;;
+  esac
+done
+echo "no decision; try again later with the key $key" >&2
+exit 2
