@@ -31,10 +31,10 @@ class Gateway:
             status, retry_after, body = self._attempt(key, sms)
             if status == 202:
                 return body["tracking_id"]
-            # No answer, or one that says when to come back: the key makes that safe. Anything else is final.
-            if status not in (0, 408) and retry_after is None:
+            # No answer, a fault, or one that says when to come back: the key makes that safe. Anything else is final.
+            if status not in (0, 408) and status < 500 and retry_after == 0:
                 raise RuntimeError(f"refused: {status} {body}")
-            pause = max(float(retry_after or 0), min(2**attempt, 30) * random.random())
+            pause = max(retry_after, min(2**attempt, 30) * random.random())
             if time.monotonic() + pause > give_up_at:
                 raise TimeoutError(f"no decision: {status} {body}")
             time.sleep(pause)
@@ -49,10 +49,14 @@ class Gateway:
         try:
             self._connection.request("POST", "/api/v1/sms/send", json.dumps(sms), headers)
             answer = self._connection.getresponse()
-            return answer.status, answer.getheader("Retry-After"), json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError):
+            text = answer.read().decode()
+        except (OSError, http.client.HTTPException):
             self._connection.close()  # Opened anew by the next request.
-            return 0, None, None
+            return 0, 0, None
+        retry_after = answer.getheader("Retry-After", "")
+        # What stands between may answer in another form.
+        is_json = answer.getheader("Content-Type", "").startswith("application/json")
+        return answer.status, int(retry_after) if retry_after.isdigit() else 0, json.loads(text) if is_json else text
 
 
 if __name__ == "__main__":

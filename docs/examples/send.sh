@@ -3,7 +3,7 @@
 #
 #     API_KEY=... ./send.sh order-4711 <<< '{"to":"+989121234567","text":"Your code is 123456"}'
 #
-# Prints the answer. Exit code: 0 accepted, 1 refused, 2 no decision.
+# Prints the answer. Exit code: 0 accepted, 1 refused (429: for today), 2 no decision.
 set -euo pipefail
 
 url=${GATEWAY_URL:-http://localhost:8000}/api/v1/sms/send
@@ -18,8 +18,8 @@ for pause in 1 2 4 8 0; do
     --data-binary "$message") || status=000
   case $status in
     202) cat "$answer" && exit 0 ;;
-    # No answer, or one that says that it may be tried again: the key makes that safe.
-    000 | 408 | 500) sleep "$pause" ;;
+    # No answer, or a fault of the gateway or of something before it: the key makes it safe to try again.
+    000 | 408 | 5??) sleep "$pause" ;;
     *) cat "$answer" >&2 && exit 1 ;;
   esac
 done

@@ -32,11 +32,11 @@ export async function sendSms(gatewayUrl: string, apiKey: string, key: string, s
     }).catch(() => undefined);
     const body = await answer?.text().catch(() => undefined);
     if (answer?.status === 202 && body !== undefined) return JSON.parse(body).tracking_id;
-    // No answer, or one that says when to come back: the key makes that safe. Anything else is final.
-    const retryAfter = answer?.headers.get('Retry-After');
-    const mayRetry = answer === undefined || body === undefined || answer.status === 408 || retryAfter;
-    if (!mayRetry) throw new Error(`refused: ${answer.status} ${body}`);
-    const seconds = Math.max(Number(retryAfter ?? 0), Math.min(2 ** attempt, 30) * Math.random());
+    // No answer, a fault, or one that says when to come back: the key makes that safe. Anything else is final.
+    const retryAfter = Number(answer?.headers.get('Retry-After') ?? 0) || 0;
+    const fault = answer === undefined || body === undefined || answer.status === 408 || answer.status >= 500;
+    if (!fault && retryAfter === 0) throw new Error(`refused: ${answer.status} ${body}`);
+    const seconds = Math.max(retryAfter, Math.min(2 ** attempt, 30) * Math.random());
     if (Date.now() + seconds * 1000 > giveUpAt) throw new Error(`no decision: ${body}`);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }

@@ -55,6 +55,8 @@ install_services() {
   command -v python3 >/dev/null || missing+=(python3)
   # The alerts and the dashboard are tried with a real one.
   command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+  # Makes the certificates of the TLS tests.
+  command -v openssl >/dev/null || missing+=(openssl)
   [ ${#missing[@]} -eq 0 ] && return
   command -v apt-get >/dev/null ||
     fail "please install ${missing[*]} (this system has no apt-get, so it cannot be done for you)."

@@ -1,14 +1,17 @@
 /** The process: reads the configuration, starts the gateway, obeys signals. The only caller of process.exit. */
+import { describeFaults, type Outcome, runCommandLine } from './command-line/run.js';
+import { announceConfig } from './config/announce.js';
 import { ConfigError } from './config/faults.js';
 import { loadConfig } from './config/load.js';
 import { readVariables } from './config/variables.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { createLogging, type Logging } from './logging.js';
 
+const readConfig = () => loadConfig(readVariables());
+
 function reportFaults({ log }: Logging, error: ConfigError): void {
   log.fatal({ faults: error.faults }, 'config.invalid');
-  const lines = error.faults.map(({ variable, path, message }) => `  ${variable}${path} ${message}\n`);
-  process.stderr.write(`The configuration is not valid:\n${lines.join('')}`);
+  process.stderr.write(describeFaults(error));
 }
 
 /** Ends the process in order at the first signal, at once at the second or when the time is up. */
@@ -55,14 +58,13 @@ function endOnUnforeseen({ log, flush }: Logging): void {
   process.on('unhandledRejection', end);
 }
 
-async function main(): Promise<void> {
-  const readConfig = () => loadConfig(readVariables());
-  let logging = createLogging(process.env['SERVICE_NAME'] || 'server-a', 'info');
+async function serve(): Promise<void> {
+  let logging: Logging | undefined;
   try {
     const config = readConfig();
-    logging.flush();
     logging = createLogging(config.env.SERVICE_NAME, config.env.LOG_LEVEL);
     endOnUnforeseen(logging);
+    announceConfig(config, logging.log);
     let gateway: Gateway | undefined;
     // From now on: unheard, the signal would end the process.
     process.on('SIGHUP', () => gateway?.reload());
@@ -80,6 +82,8 @@ async function main(): Promise<void> {
       'gateway.started',
     );
   } catch (error) {
+    // Without a configuration there is its service's name at the most, and the usual level.
+    logging ??= createLogging(process.env['SERVICE_NAME'] || 'server-a', 'info');
     if (error instanceof ConfigError) reportFaults(logging, error);
     else logging.log.fatal({ err: error }, 'gateway.not_started');
     logging.flush();
@@ -87,4 +91,17 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+/** Prints, and ends by itself once all is written. */
+function say({ stdout, stderr, exitCode }: Outcome): void {
+  // Who reads a part of it, such as `head`, closes the pipe early: that is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  process.exitCode = exitCode;
+}
+
+const outcome = runCommandLine(process.argv.slice(2), readConfig);
+if (outcome === undefined) await serve();
+else say(outcome);

@@ -50,9 +50,14 @@ export interface PreparedRabbitMq {
  * Writes the configuration of a private broker into `dataDir`: listens on 127.0.0.1 only, has no plugins
  * (so that it starts fast), and does not raise an alarm on a small disk.
  * @param dataDir absolute path.
+ * @param extraConfig more lines of `rabbitmq.conf`.
  * @throws Error when RabbitMQ is not installed.
  */
-export async function prepareRabbitMq(dataDir: string, ports: RabbitMqPorts): Promise<PreparedRabbitMq> {
+export async function prepareRabbitMq(
+  dataDir: string,
+  ports: RabbitMqPorts,
+  extraConfig: readonly string[] = [],
+): Promise<PreparedRabbitMq> {
   const env = brokerEnvironment(dataDir, ports);
   const ctlPath = join(dataDir, 'rabbitmqctl');
   const ctl = await rabbitMqScript('rabbitmqctl');
@@ -67,7 +72,12 @@ export async function prepareRabbitMq(dataDir: string, ports: RabbitMqPorts): Pr
     writeFile(join(dataDir, 'enabled_plugins'), '[].\n'),
     writeFile(
       join(dataDir, 'rabbitmq.conf'),
-      `listeners.tcp.1 = 127.0.0.1:${ports.amqp}\ndisk_free_limit.absolute = 1MB\n`,
+      [
+        `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
+        'disk_free_limit.absolute = 1MB',
+        ...extraConfig,
+        '',
+      ].join('\n'),
     ),
     writeFile(ctlPath, `#!/bin/sh\nexec env ${assignments.join(' ')} ${shellQuote(ctl)} "$@"\n`),
   ]);

@@ -15,6 +15,8 @@ export interface RabbitMqServerOptions {
   readonly dataDir: string;
   /** AMQP port. Default: any free port. */
   readonly port?: number;
+  /** More lines of `rabbitmq.conf`, for instance a TLS listener. */
+  readonly extraConfig?: readonly string[];
 }
 
 /** A private RabbitMQ node, and its administration. */
@@ -48,14 +50,18 @@ const CTL_TIMEOUT_MS = 30_000;
  * @throws Error with the end of the broker's log when it does not start, when RabbitMQ is not installed, or
  *   when the port asked for is in use.
  */
-export async function startRabbitMqServer({ dataDir, port }: RabbitMqServerOptions): Promise<RabbitMqServer> {
+export async function startRabbitMqServer({
+  dataDir,
+  port,
+  extraConfig = [],
+}: RabbitMqServerOptions): Promise<RabbitMqServer> {
   // Erlang changes its working directory, so a relative path would mean another place.
   const directory = resolve(dataDir);
   await mkdir(directory, { recursive: true });
   const command = await rabbitMqScript('rabbitmq-server');
   return startOnPort(port, async (amqp) => {
     const ports = { amqp, distribution: await findFreePort(), portMapper: await findFreePort() };
-    const prepared = await prepareRabbitMq(directory, ports);
+    const prepared = await prepareRabbitMq(directory, ports, extraConfig);
     const env = { ...process.env, ...prepared.env };
     const portMapper = new ServiceProcess({
       name: "Erlang's port mapper",

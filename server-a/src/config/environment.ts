@@ -3,6 +3,7 @@
  * this object by a test.
  */
 import * as yup from 'yup';
+import { faultOfRabbitMqUrl, faultOfRedisUrl } from './urls.js';
 
 declare module 'yup' {
   interface CustomSchemaMetadata {
@@ -60,12 +61,14 @@ function choice<const T extends string>(fallback: NoInfer<T>, options: readonly 
     .meta({ fallback, help, read: asIs });
 }
 
-function url(fallback: string, protocols: readonly string[], help: string) {
-  const expected = `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+function url(fallback: string, faultOf: (value: string) => string | undefined, help: string) {
   return yup
     .string()
     .defined()
-    .test('url', expected, (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))
+    .test('url', (value, context) => {
+      const message = faultOf(value);
+      return message === undefined || context.createError({ message });
+    })
     .meta({ fallback, help, read: asIs });
 }
 
@@ -82,14 +85,10 @@ export const ENVIRONMENT = yup.object({
   SERVICE_NAME: text('server-a', 'Name of this service in logs, messages and heartbeats'),
   SERVER_A_HOST: text('0.0.0.0', 'Address to listen on'),
   SERVER_A_PORT: integer(8000, 0, 65535, 'Port to listen on; 0 = any free port'),
-  REDIS_URL: url(
-    'redis://redis:6379/0',
-    ['redis:', 'rediss:'],
-    'Redis of idempotency records and quota counters',
-  ),
+  REDIS_URL: url('redis://redis:6379/0', faultOfRedisUrl, 'Redis of idempotency records and quota counters'),
   RABBITMQ_URL: url(
     'amqp://guest:guest@rabbitmq:5672/',
-    ['amqp:', 'amqps:'],
+    faultOfRabbitMqUrl,
     'RabbitMQ that messages are handed to',
   ),
   PROVIDER_GATE_ENABLED: flag(true, 'Refuse requests for unknown or disabled providers'),

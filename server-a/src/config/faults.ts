@@ -6,6 +6,14 @@ export interface ConfigFault {
   readonly message: string;
 }
 
+/** Receives a fault. */
+export type AddFault = (fault: ConfigFault) => void;
+
+/** Puts faults into lines for people, each indented and with its end of line. */
+export function faultLines(faults: readonly ConfigFault[]): string {
+  return faults.map(({ variable, path, message }) => `  ${variable}${path} ${message}\n`).join('');
+}
+
 /** Thrown once, with every fault that was found. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

@@ -2,20 +2,14 @@
  * The only reader of the environment: takes variables and the files that they name, and returns a checked
  * configuration or every fault at once.
  */
-import { readFileSync } from 'node:fs';
 import * as yup from 'yup';
 import { deadLetterQueue } from '../rabbitmq/topology.js';
 import { ENVIRONMENT, type Environment, FILE_VARIABLES } from './environment.js';
-import { ConfigError, type ConfigFault } from './faults.js';
+import { type AddFault, ConfigError, type ConfigFault } from './faults.js';
+import { readFile } from './files.js';
 import { type Registry, readRegistry } from './registry.js';
+import { readTls, type TlsFiles } from './tls.js';
 import type { Variables } from './variables.js';
-
-/** Certificates for one service, as PEM. */
-export interface TlsFiles {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-}
 
 /** The whole configuration. */
 export interface Config {
@@ -28,8 +22,6 @@ export interface Config {
   readonly rabbitmqTls: TlsFiles;
 }
 
-type Add = (fault: ConfigFault) => void;
-
 /**
  * Reads and checks the configuration.
  *
@@ -38,11 +30,14 @@ type Add = (fault: ConfigFault) => void;
  */
 export function loadConfig(source: Variables): Config {
   const faults: ConfigFault[] = [];
-  const add: Add = (fault) => void faults.push(fault);
+  const add: AddFault = (fault) => void faults.push(fault);
 
-  const given = withFiles(source, add);
+  const { given, unread } = withFiles(source, add);
   const env = readEnvironment(given, add);
-  const registry = readRegistry(given['CLIENT_CONFIG'], given['PROVIDERS_CONFIG'], add);
+  const registry = readRegistry(given['CLIENT_CONFIG'], given['PROVIDERS_CONFIG'], (fault) => {
+    // That the file cannot be read is said; that its value is missing follows from it.
+    if (!unread.has(fault.variable)) add(fault);
+  });
   const redisTls = readTls('REDIS', given, add);
   const rabbitmqTls = readTls('RABBITMQ', given, add);
   if (env !== undefined) checkQueues(env, add);
@@ -57,7 +52,7 @@ function registryFiles(source: Variables): string[] {
 /** A heartbeat among messages, or among dead letters, would be taken for one. */
 function checkQueues(
   { RABBITMQ_OUTBOUND_QUEUE: outbound, RABBITMQ_HEARTBEAT_QUEUE: heartbeat }: Environment,
-  add: Add,
+  add: AddFault,
 ) {
   if (heartbeat !== outbound && heartbeat !== deadLetterQueue(outbound)) return;
   const message = 'must differ from RABBITMQ_OUTBOUND_QUEUE and its queue of dead letters';
@@ -65,8 +60,12 @@ function checkQueues(
 }
 
 /** Replaces each `<NAME>_FILE` by the content of its file, under `<NAME>`. An empty variable counts as not set. */
-function withFiles(source: Variables, add: Add): Variables {
+function withFiles(
+  source: Variables,
+  add: AddFault,
+): { readonly given: Variables; readonly unread: ReadonlySet<string> } {
   const given: Record<string, string | undefined> = {};
+  const unread = new Set<string>();
   for (const [name, value] of Object.entries(source)) if (value !== '') given[name] = value;
   for (const name of FILE_VARIABLES) {
     const path = given[`${name}_FILE`];
@@ -75,28 +74,15 @@ function withFiles(source: Variables, add: Add): Variables {
       add({ variable: `${name}_FILE`, path: '', message: `cannot be set together with ${name}` });
       continue;
     }
-    given[name] = readTextFile(`${name}_FILE`, path, add);
+    given[name] = readFile(`${name}_FILE`, path, add)
+      ?.toString('utf8')
+      .replace(/\r?\n$/, '');
+    if (given[name] === undefined) unread.add(name);
   }
-  return given;
+  return { given, unread };
 }
 
-function readTextFile(variable: string, path: string, add: Add): string | undefined {
-  return readFile(variable, path, add)
-    ?.toString('utf8')
-    .replace(/\r?\n$/, '');
-}
-
-function readFile(variable: string, path: string, add: Add): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
-    add({ variable, path: '', message: `names a file that cannot be read (${code})` });
-    return undefined;
-  }
-}
-
-function readEnvironment(given: Variables, add: Add): Environment | undefined {
+function readEnvironment(given: Variables, add: AddFault): Environment | undefined {
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(ENVIRONMENT.describe().fields)) {
     const { fallback, read } = 'meta' in field ? (field.meta ?? {}) : {};
@@ -110,14 +96,4 @@ function readEnvironment(given: Variables, add: Add): Environment | undefined {
     for (const fault of error.inner) add({ variable: fault.path ?? '', path: '', message: fault.message });
     return undefined;
   }
-}
-
-function readTls(service: 'REDIS' | 'RABBITMQ', given: Variables, add: Add): TlsFiles {
-  const read = (part: 'CA' | 'CERT' | 'KEY'): Buffer | undefined => {
-    const variable = `${service}_TLS_${part}_FILE`;
-    const path = given[variable];
-    return path === undefined ? undefined : readFile(variable, path, add);
-  };
-  const [ca, cert, key] = [read('CA'), read('CERT'), read('KEY')];
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 }

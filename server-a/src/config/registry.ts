@@ -58,7 +58,9 @@ export function hashApiKey(key: string): string {
   return hash('sha256', key);
 }
 
-const UNKNOWN_FIELD = 'has unknown fields: $' + '{unknown}';
+/** Not the fields themselves: where clients are nested one level too deep, they are API keys. */
+const UNKNOWN_CLIENT_FIELD = 'has unknown fields; known are name, is_active and daily_quota';
+const UNKNOWN_PROVIDER_FIELD = 'has unknown fields: $' + '{unknown}';
 
 const clientSchema = yup
   .object({
@@ -79,7 +81,7 @@ const clientSchema = yup
       .max(Number.MAX_SAFE_INTEGER, 'is too large'),
   })
   .typeError('must be an object')
-  .noUnknown(UNKNOWN_FIELD);
+  .noUnknown(UNKNOWN_CLIENT_FIELD);
 
 const providerName = yup
   .string()
@@ -97,7 +99,7 @@ const providerSchema = yup
     note: yup.string().typeError('must be a string'),
   })
   .typeError('must be an object')
-  .noUnknown(UNKNOWN_FIELD);
+  .noUnknown(UNKNOWN_PROVIDER_FIELD);
 
 /** An API key's form: a ':' or a space would let two clients share a Redis key; a header carries visible ASCII only. */
 const API_KEY = /^[\x21-\x39\x3b-\x7e]{1,255}$/;
@@ -157,8 +159,8 @@ function readProviders(
   const report = faultReporter('PROVIDERS_CONFIG', add);
   const entries = readEntries(raw, report);
   const list: Provider[] = [];
-  for (const [name, value] of entries ?? []) {
-    const path = `[${JSON.stringify(name)}]`;
+  for (const [index, [name, value]] of (entries ?? []).entries()) {
+    const path = isClient(value) ? `[provider ${index + 1}]` : `[${JSON.stringify(name)}]`;
     check(providerName, name, `${path} name`, report);
     const checked = check(providerSchema, value, path, report);
     if (checked === undefined) continue;
@@ -171,6 +173,11 @@ function readProviders(
     });
   }
   return { list, byName: indexNames(list, report) };
+}
+
+/** True for what belongs in CLIENT_CONFIG: where the two are mixed up, the name is an API key, and must not be shown. */
+function isClient(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'daily_quota' in value;
 }
 
 /** Indexes names and aliases without regard to case; a name that two providers claim is a fault. */

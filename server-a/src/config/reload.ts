@@ -2,6 +2,7 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Log } from '../logging.js';
 import { describeRegistry, type Metrics, type ReloadOutcome } from '../metrics.js';
+import { announceConfig } from './announce.js';
 import { ConfigError } from './faults.js';
 import type { Config } from './load.js';
 import type { RegistryHolder } from './registry.js';
@@ -90,6 +91,7 @@ export class ConfigReload {
       },
       'config.reloaded',
     );
+    announceConfig({ ...started, registry: config.registry }, log);
     onChange();
   }
 

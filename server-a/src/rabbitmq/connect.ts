@@ -1,9 +1,11 @@
 /** The connection to RabbitMQ: recovery, topology, and one confirm channel that is kept open. */
 import { Duplex } from 'node:stream';
 import { type ChannelModel, type ConfirmChannel, connect, type RecoveringChannelModel } from 'amqplib';
-import type { TlsFiles } from '../config/load.js';
+import type { TlsFiles } from '../config/tls.js';
+import { KnownProblems } from '../known-problems.js';
 import type { Log } from '../logging.js';
 import { WriteCoalescer } from '../write-coalescer.js';
+import { loginOf, withHeartbeat } from './address.js';
 import { declareOutbound, declareTopology, type Topology } from './topology.js';
 
 /** Why nothing can be published now. */
@@ -13,8 +15,6 @@ export type Unusable = 'disconnected' | 'blocked';
 const RECOVERY_DELAY = { initialDelay: 100, maxDelay: 2000 };
 /** Milliseconds for TCP, TLS and the AMQP handshake together. */
 const CONNECT_TIMEOUT_MS = 5000;
-/** Seconds between AMQP heartbeats: a peer that fell silent is given up after two of them. */
-const HEARTBEAT_SECONDS = 5;
 /** Frames that a channel buffers before it asks its writer to pause; the in-flight cap bounds it long before. */
 const CHANNEL_BUFFER_FRAMES = 65_536;
 /**
@@ -74,6 +74,7 @@ export class RabbitMqLink {
     this.#listener = listener;
     const socketOptions = {
       ...tls,
+      ...loginOf(url),
       noDelay: true,
       keepAlive: true,
       timeout: CONNECT_TIMEOUT_MS,
@@ -88,13 +89,12 @@ export class RabbitMqLink {
       },
     });
     this.#recovering = recovering;
-    let lastProblem = '';
+    const problems = new KnownProblems();
     recovering.on('connect-failed', (err) => {
-      if (err.message !== lastProblem) log.error({ err }, 'rabbitmq.connect_failed');
-      lastProblem = err.message;
+      if (problems.isNew(err)) log.error({ err }, 'rabbitmq.connect_failed');
     });
     recovering.on('connect', () => {
-      lastProblem = '';
+      problems.forget();
       this.#lastChannelProblem = '';
       log.info('rabbitmq.ready');
       listener.onReady();
@@ -227,11 +227,4 @@ function coalescerOf({ connection }: ChannelModel): WriteCoalescer | undefined {
   return 'stream' in connection && connection.stream instanceof Duplex
     ? new WriteCoalescer(connection.stream)
     : undefined;
-}
-
-/** Sets the heartbeat unless the URL has one: without it a peer that vanished would be waited for by TCP, for minutes. */
-function withHeartbeat(url: string): string {
-  const parsed = new URL(url);
-  if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
-  return parsed.href;
 }

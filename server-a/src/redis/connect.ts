@@ -1,6 +1,8 @@
 /** The connection to Redis: how it is made, kept, watched and ended. */
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
-import type { TlsFiles } from '../config/load.js';
+import type { TlsFiles } from '../config/tls.js';
+import { asksForTls } from '../config/urls.js';
+import { KnownProblems } from '../known-problems.js';
 import type { Log } from '../logging.js';
 import { ReplyDeadlines, type Wait } from '../reply-deadlines.js';
 import { WriteCoalescer } from '../write-coalescer.js';
@@ -18,6 +20,12 @@ const CONNECT_TIMEOUT_MS = 2000;
  * a slow answer; shorter than the pauses of TCP's own retransmissions after a cut, which reach half a minute.
  */
 const SILENCE_LIMIT_MS = 2500;
+
+/**
+ * A client's handshake is over before the server has looked at its certificate. If the server does not want it, our
+ * first command mostly meets a closed connection, and the server's reason is lost.
+ */
+const CERTIFICATE_HINT = 'the server may want a client certificate that it knows: REDIS_TLS_CERT_FILE';
 
 /** A connection whose every call ends in time. */
 export class RedisLink {
@@ -40,16 +48,17 @@ export class RedisLink {
     });
     defineScripts(this.redis);
     this.clock = new RedisClock(this);
-    let lastProblem = '';
+    const problems = new KnownProblems();
     let connected = false;
     this.redis.on('error', (err: Error) => {
-      // The same refusal comes back with every attempt; once is enough to know.
-      if (err.message === lastProblem) return;
-      lastProblem = err.message;
-      log.error({ err }, 'redis.error');
+      // ioredis would go on in database 0, with the records and counters of somebody else.
+      if (isRefusedDatabase(err)) this.redis.disconnect(true);
+      if (!problems.isNew(err)) return;
+      const hint = !connected && asksForTls(url) && isReset(err) ? CERTIFICATE_HINT : undefined;
+      log.error({ err, ...(hint !== undefined && { hint }) }, 'redis.error');
     });
     this.redis.on('ready', () => {
-      lastProblem = '';
+      problems.forget();
       connected = true;
       this.#silent = false;
       log.info('redis.ready');
@@ -152,6 +161,16 @@ export class RedisLink {
   }
 }
 
+/** True for Redis's refusal of the database that the URL names: there are fewer, or the user may not choose. */
+function isRefusedDatabase(err: Error): boolean {
+  const { command } = 'command' in err ? err : { command: undefined };
+  return typeof command === 'object' && command !== null && 'name' in command && command.name === 'select';
+}
+
+function isReset(err: Error): boolean {
+  return 'code' in err && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
+}
+
 function afterMs(ms: number): Promise<undefined> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms, undefined).unref();
@@ -169,6 +188,6 @@ function options(url: string, tls: TlsFiles): RedisOptions {
     // A request must not wait for a connection: it is refused at once.
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RETRY_DELAY_MS),
-    ...(url.startsWith('rediss:') && { tls: { ...tls } }),
+    ...(asksForTls(url) && { tls: { ...tls } }),
   };
 }

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 
@@ -25,7 +25,8 @@ export function connectorWith(
       this.connecting = true;
       const { host = 'localhost', port = 6379, path, tls } = this.#options;
       const address = path === undefined ? { host, port } : { path };
-      const socket = tls === undefined ? connectTcp(address) : connectTls({ ...address, ...tls });
+      const socket =
+        tls === undefined ? connectTcp(address) : connectTls({ ...address, ...nameOf(host), ...tls });
       socket.once('error', (error: Error) => {
         this.firstError = error;
       });
@@ -34,6 +35,11 @@ export function connectorWith(
       return socket;
     }
   };
+}
+
+/** A server behind one address with others picks its certificate by the name asked for; an IP address is no name. */
+function nameOf(host: string): { servername?: string } {
+  return isIP(host) === 0 ? { servername: host } : {};
 }
 
 function isOptions(given: unknown): given is RedisOptions {

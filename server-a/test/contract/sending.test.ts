@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ERRORS } from '../../src/errors.js';
 import { parseObject } from '../support/json.js';
 import { codeBlocks, tableUnder } from '../support/markdown.js';
+import { scrape } from '../support/metrics-page.js';
 import { newBody, Site } from '../support/site.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { RABBITMQ_URL } from '../support/test-services.js';
@@ -118,7 +119,8 @@ for (const language of LANGUAGES) {
     );
     t.not(code, 0);
     t.regex(stderr, /INVALID_PAYLOAD/);
-    t.is(gateway.log.filter(({ outcome }) => outcome === 'invalid_payload').length, 1);
+    const outcomes = { client: 'main', outcome: 'invalid_payload' };
+    t.is((await scrape(gateway)).value('sms_send_requests_total', outcomes), 1);
   });
 
   test(`sending.md, ${language}: cut off before the answer -> sent again with its key, one message, one id`, async (t) => {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { asObject } from '../support/json.js';
 import { scrape } from '../support/metrics-page.js';
-import { Outbox } from '../support/outbox.js';
+import { Outbox, onChannel } from '../support/outbox.js';
 import { Site, sha256 } from '../support/site.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { RABBITMQ_URL } from '../support/test-services.js';
@@ -72,12 +72,8 @@ test('heartbeat: its queue was deleted -> made anew, and heartbeats go on', asyn
   await asked.line('heartbeat.failed');
   await asked.line('rabbitmq.queue_missing');
   const before = received.received.length;
-  await waitFor('the queue', () =>
-    received.consume().then(
-      () => true,
-      () => false,
-    ),
-  );
+  await waitFor('the queue', () => onChannel((channel) => channel.checkQueue(own.heartbeatQueue)));
+  await received.consume();
   await waitFor('a heartbeat', () => received.received.length > before);
   t.pass();
 });

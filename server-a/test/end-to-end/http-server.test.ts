@@ -39,7 +39,7 @@ test('http: HTTP/1.1 without a Host header -> 400 with an error body; HTTP/1.0 w
   t.is(parseObject(refusal?.body ?? '')['error_code'], 'INVALID_PAYLOAD');
   const served = await connectRaw(gateway.port);
   served.socket.write('GET /healthz HTTP/1.0\r\n\r\n');
-  const [answer] = splitAnswers(await served.closed, { method: 'GET', path: '/healthz' });
+  const [answer] = splitAnswers(await served.closed, [{ method: 'GET', path: '/healthz' }]);
   t.is(answer?.status, 200);
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Gateway } from '../support/gateway.js';
+import { asObject } from '../support/json.js';
 import { scrape } from '../support/metrics-page.js';
 import { newBody, Site, type SiteSettings, sha256 } from '../support/site.js';
 import { waitFor } from '../support/wait-for.js';
@@ -67,6 +68,15 @@ test('reload: a changed file -> in force by itself; fingerprints, gauges, log an
   t.is(line['trigger'], 'file');
   const fingerprints = { clients: sha256(site.variables.CLIENT_CONFIG), providers: sha256(ALL_OFF) };
   t.deepEqual(line['config_fingerprint'], fingerprints);
+  const summaries = await waitFor('both summaries', () => {
+    const found = gateway.log.filter(({ message }) => message === 'config.loaded');
+    return found.length === 2 && found;
+  });
+  t.deepEqual(
+    summaries.map(({ config }) => asObject(config)['config_fingerprint']),
+    [{ ...fingerprints, providers: sha256(site.variables.PROVIDERS_CONFIG) }, fingerprints],
+  );
+  await gateway.line('config.warnings');
 
   t.is((await site.send(gateway, ['Alpha'])).json['error_code'], 'PROVIDER_DISABLED');
   t.is((await site.send(gateway, ['Beta'])).json['error_code'], 'UNKNOWN_PROVIDER');

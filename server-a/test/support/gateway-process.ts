@@ -43,12 +43,21 @@ export class GatewayProcess {
    * Starts `node server-a/dist/main.js`.
    *
    * @param cwd its working directory; it reads a `.env` there unless NODE_ENV is production, which is the default here
+   * @param options of its command line
    * @throws Error when it has not been built
    */
-  static async start(variables: Variables, cwd = tmpdir()): Promise<GatewayProcess> {
+  static async start(
+    variables: Variables,
+    cwd = tmpdir(),
+    options: readonly string[] = [],
+  ): Promise<GatewayProcess> {
     if (!existsSync(ENTRY_POINT)) throw new Error(`${ENTRY_POINT} is not there: run npm run build first`);
     const env = { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...variables };
-    const child = spawn(process.execPath, [ENTRY_POINT], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [ENTRY_POINT, ...options], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const { pid } = child;
     if (pid === undefined) throw new Error('the gateway cannot be started');
     const started = new GatewayProcess(child, pid);

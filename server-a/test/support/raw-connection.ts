@@ -41,13 +41,21 @@ export interface RawAnswer {
   readonly whole: boolean;
 }
 
+/** What was asked. */
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+}
+
+const SENDING: Asked = { method: 'POST', path: SEND_PATH };
+
 /**
  * Cuts what a connection received into answers; all of ours have a Content-Length.
  *
- * @param asked what they answer
+ * @param asked what they answer, one after the other; the last one goes for all that follow
  * @throws Error when one is not as the contract has it
  */
-export function splitAnswers(received: string, asked = { method: 'POST', path: SEND_PATH }): RawAnswer[] {
+export function splitAnswers(received: string, asked: readonly Asked[] = [SENDING]): RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = received;
   while (rest !== '') {
@@ -59,7 +67,12 @@ export function splitAnswers(received: string, asked = { method: 'POST', path: S
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? '0');
     if (whole) {
       const text = Buffer.from(body, 'latin1').toString('utf8');
-      checkAgainstContract({ ...asked, status, headers: headersOf(head), text });
+      checkAgainstContract({
+        ...(asked[answers.length] ?? asked.at(-1) ?? SENDING),
+        status,
+        headers: headersOf(head),
+        text,
+      });
     }
     answers.push({ status, head, body, whole });
     rest = end < 0 ? '' : rest.slice(end + 4 + length);
