@@ -3,6 +3,9 @@ import type { DestinationStream } from 'pino';
 /** What pino's own destination offers, as far as it is used here. */
 export interface Destination {
   write(text: string): unknown;
+  /** Begins to write what `write` may have kept back. */
+  flush(): void;
+  /** Writes out at once what was kept back; what is being written already is not waited for. */
   flushSync(): void;
 }
 
@@ -17,7 +20,11 @@ export class LogBuffer implements DestinationStream {
   readonly #fullAt: number;
   #text = '';
 
-  /** @param fullAt characters at which what was gathered is handed on */
+  /**
+   * @param destination must keep back less than `fullAt`: what it has begun to write by itself can be lost with the
+   *   process, and {@link LogBuffer.flushSync} would come too late
+   * @param fullAt characters at which what was gathered is handed on
+   */
   constructor(destination: Destination, fullAt: number) {
     this.#destination = destination;
     this.#fullAt = fullAt;
@@ -32,14 +39,21 @@ export class LogBuffer implements DestinationStream {
   /** Hands on what was gathered. */
   flush(): void {
     if (this.#text === '') return;
-    const text = this.#text;
-    this.#text = '';
-    this.#destination.write(text);
+    this.#handOn();
+    this.#destination.flush();
   }
 
   /** Hands it on, and waits until it is written out; pino calls this after a fatal line. */
   flushSync(): void {
-    this.flush();
+    // Twice: added to what it still kept back, this could be enough to make it begin to write by itself.
     this.#destination.flushSync();
+    this.#handOn();
+    this.#destination.flushSync();
+  }
+
+  #handOn(): void {
+    const text = this.#text;
+    this.#text = '';
+    this.#destination.write(text);
   }
 }

@@ -24,7 +24,7 @@ const FLUSH_INTERVAL_MS = 100;
  * @param level least level that is written
  */
 export function createLogging(service: string, level: string): Logging {
-  const destination = pino.destination({ fd: 1, sync: false });
+  const destination = pino.destination({ fd: 1, sync: false, minLength: BUFFER_CHARACTERS });
   const buffer = new LogBuffer(destination, BUFFER_CHARACTERS);
   // Nobody reads stdout any more (EPIPE): logging is over, serving is not.
   destination.on('error', () => {});
