@@ -11,12 +11,20 @@ export interface Logging {
   readonly log: Log;
   /** Writes out what is buffered, synchronously; call before the process ends. */
   readonly flush: () => void;
+  /**
+   * Writes out what is buffered, in order behind what is being written already, which `flush` would overtake. Resolves
+   * when it is written, or when nobody takes it.
+   */
+  readonly drain: () => Promise<void>;
 }
 
 /** Characters gathered before a write: one system call for some twenty lines under load. */
 const BUFFER_CHARACTERS = 8192;
 /** Milliseconds after which a gathered line is written even though the buffer is not full. */
 const FLUSH_INTERVAL_MS = 100;
+
+/** Milliseconds that the end of an orderly shutdown waits for whoever reads the log. */
+const DRAIN_LIMIT_MS = 500;
 
 /**
  * Makes the process's logger, which writes to stdout asynchronously.
@@ -32,6 +40,12 @@ export function createLogging(service: string, level: string): Logging {
   timer.unref();
   return {
     log: createLog(service, level, buffer),
+    drain: () =>
+      new Promise((resolve) => {
+        setTimeout(resolve, DRAIN_LIMIT_MS);
+        buffer.flush();
+        destination.flush(() => resolve());
+      }),
     flush: () => {
       clearInterval(timer);
       try {

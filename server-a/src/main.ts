@@ -15,7 +15,7 @@ function reportFaults({ log }: Logging, error: ConfigError): void {
 }
 
 /** Ends the process in order at the first signal, at once at the second or when the time is up. */
-function stopOnSignals(gateway: Gateway, { log, flush }: Logging, timeoutMs: number): void {
+function stopOnSignals(gateway: Gateway, { log, flush, drain }: Logging, timeoutMs: number): void {
   let stopping = false;
   const exit = (code: number): never => {
     flush();
@@ -32,16 +32,22 @@ function stopOnSignals(gateway: Gateway, { log, flush }: Logging, timeoutMs: num
       log.error('shutdown.timed_out');
       exit(1);
     }, timeoutMs);
-    gateway.stop().then(
-      () => {
-        log.info('shutdown.done');
-        exit(0);
-      },
-      (err: unknown) => {
-        log.error({ err }, 'shutdown.failed');
-        exit(1);
-      },
-    );
+    gateway
+      .stop()
+      .then(
+        () => {
+          log.info('shutdown.done');
+          return 0;
+        },
+        (err: unknown) => {
+          log.error({ err }, 'shutdown.failed');
+          return 1;
+        },
+      )
+      .then(async (code) => {
+        await drain();
+        exit(code);
+      });
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);

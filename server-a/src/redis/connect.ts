@@ -37,6 +37,7 @@ export class RedisLink {
   #coalescer: WriteCoalescer | undefined;
   /** A call timed out and nothing was heard since: further calls would only queue up behind it. */
   #silent = false;
+  #closing = false;
 
   /** @param timeoutMs milliseconds that a call waits for its reply */
   constructor(url: string, tls: TlsFiles, timeoutMs: number, log: Log) {
@@ -65,8 +66,8 @@ export class RedisLink {
       void this.clock.synchronise();
     });
     this.redis.on('close', () => {
-      // Failed attempts to reconnect close too.
-      if (connected) log.warn('redis.closed');
+      // Failed attempts to reconnect close too, and so do we.
+      if (connected && !this.#closing) log.warn('redis.closed');
       connected = false;
     });
   }
@@ -149,6 +150,7 @@ export class RedisLink {
 
   /** Ends the connection once what is under way is answered, or at once where Redis is gone. */
   async close(): Promise<void> {
+    this.#closing = true;
     try {
       if (this.usable) await Promise.race([this.redis.quit(), afterMs(this.#timeoutMs)]);
     } finally {
