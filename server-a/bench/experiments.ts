@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import type { ManagedServer } from '../dev/services/managed-server.js';
 import { interleave, ratio, type Slice, slice, spread, type Variant } from './measure.js';
+import { profile } from './profile.js';
 import { CHEAPER, KEYED, type RequestKind, UNKEYED } from './requests.js';
 import { scale } from './scale.js';
 import { fixed, table } from './table.js';
@@ -170,6 +171,7 @@ export const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Outc
   comparison,
   cheaper,
   layers,
+  profile,
   latency,
   soak,
   scale: (bench) => scale(bench, records),

@@ -1,7 +1,7 @@
 /**
  * The benchmark: `make bench`.
  *
- *     tsx bench/run.ts [--quick] [--only comparison,cheaper,layers,latency,soak,scale]
+ *     tsx bench/run.ts [--quick] [--only comparison,cheaper,layers,profile,latency,soak,scale]
  *
  * Starts a private Redis and RabbitMQ, the built gateway and the floor, and loads them in interleaved slices. Prints each
  * slice as it goes, then a table; writes bench-results/latest.json.

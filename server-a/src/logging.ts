@@ -18,8 +18,8 @@ export interface Logging {
   readonly drain: () => Promise<void>;
 }
 
-/** Characters gathered before a write: one system call for some twenty lines under load. */
-const BUFFER_CHARACTERS = 8192;
+/** Characters gathered before a write: one system call for some hundred lines under load. */
+const BUFFER_CHARACTERS = 32 * 1024;
 /** Milliseconds after which a gathered line is written even though the buffer is not full. */
 const FLUSH_INTERVAL_MS = 100;
 
@@ -32,7 +32,13 @@ const DRAIN_LIMIT_MS = 500;
  * @param level least level that is written
  */
 export function createLogging(service: string, level: string): Logging {
-  const destination = pino.destination({ fd: 1, sync: false, minLength: BUFFER_CHARACTERS });
+  const destination = pino.destination({
+    fd: 1,
+    sync: false,
+    // More than it is ever handed: it writes when it is told to.
+    minLength: 2 * BUFFER_CHARACTERS,
+    maxWrite: 4 * BUFFER_CHARACTERS,
+  });
   const buffer = new LogBuffer(destination, BUFFER_CHARACTERS);
   // Nobody reads stdout any more (EPIPE): logging is over, serving is not.
   destination.on('error', () => {});

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Next } from 'koa';
 import { acceptedBody, answerJson, setHeader } from '../answers.js';
 import { attemptTokens } from '../attempt-tokens.js';
 import { clientOf } from '../client-lookup.js';
@@ -55,15 +56,16 @@ export function idempotency(parts: IdempotencyParts): Layer {
   const nextOwner = attemptTokens();
   const count = outcomeCounters(metrics);
 
-  return async function idempotency(ctx, next) {
+  return function idempotency(ctx, next) {
     const header = ctx.req.headers['idempotency-key'];
     const client = clientOf(ctx);
     // An unregistered or inactive client gets its 401 from the next layer, and leaves nothing in Redis.
-    if (header === undefined || client?.isActive !== true) {
-      await next();
-      return;
-    }
-    const key = parseIdempotencyKey(String(header));
+    if (header === undefined || client?.isActive !== true) return next();
+    return letThroughOnce(ctx, next, client, String(header));
+  };
+
+  async function letThroughOnce(ctx: Context, next: Next, client: Client, header: string): Promise<void> {
+    const key = parseIdempotencyKey(header);
     const body = await readBody(ctx);
     const request: ClaimRequest = {
       record: idempotencyRecordKey(client.key, key),
@@ -99,7 +101,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
     }
     // The answer goes out when it is stored, or when it is known that it cannot be now.
     await store(claim, 202, '', parts.ttlSeconds * 1000);
-  };
+  }
 
   /** Looks again until the twin that holds the key has answered or given up; then this one replays, or goes on. */
   async function waitForTwin(

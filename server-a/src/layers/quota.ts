@@ -29,10 +29,34 @@ export function quota(parts: QuotaParts): Layer {
   const { scripts, publisher, prefix } = parts;
   const nextToken = attemptTokens();
   return async function quota(ctx, next) {
+    const { claim } = ctx.state;
     // Charging for what cannot be sent would only have to be undone.
     const refusal = publisher.refuse('sms');
-    if (refusal !== undefined) throw notAccepted(ctx.state.claim, new Error(`publisher: ${refusal}`));
-    if (ctx.state.claim?.paid !== true) await charge(ctx, fromEarlierLayer(ctx, 'client'));
+    if (refusal !== undefined) throw notAccepted(claim, new Error(`publisher: ${refusal}`));
+    if (claim?.paid !== true) {
+      const client = fromEarlierLayer(ctx, 'client');
+      const { day, secondsLeft } = utcDay();
+      const charge: Charge = {
+        counter: quotaCounterKey(prefix, client.key, day),
+        token: claim?.owner ?? nextToken(),
+      };
+      let reply: ConsumeReply;
+      try {
+        reply = await scripts.consume({
+          counter: charge.counter,
+          token: charge.token,
+          limit: client.dailyQuota,
+          ttlSeconds: QUOTA_TTL_SECONDS,
+          deadOwners: claim?.deadOwners ?? '',
+        });
+      } catch (error) {
+        // Its reply was lost, so a unit may be gone that nobody has.
+        if (error instanceof RedisUnavailable && error.maybeRan) void giveUnitBack(parts, charge, false);
+        throw error;
+      }
+      tell(ctx, client, reply, secondsLeft);
+      ctx.state.charge = charge;
+    }
     try {
       await next();
     } catch (error) {
@@ -41,34 +65,21 @@ export function quota(parts: QuotaParts): Layer {
     }
   };
 
-  async function charge(ctx: Context, client: Client): Promise<void> {
-    const { day, secondsLeft } = utcDay();
-    const { claim } = ctx.state;
-    const charge: Charge = {
-      counter: quotaCounterKey(prefix, client.key, day),
-      token: claim?.owner ?? nextToken(),
-    };
-    const { status, used } = await take(charge, client.dailyQuota, claim?.deadOwners ?? '');
+  /** Tells the sender where it is, or that it is at the end. */
+  function tell(
+    ctx: Context,
+    { dailyQuota }: Client,
+    { status, used }: ConsumeReply,
+    secondsLeft: number,
+  ): void {
     // draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset.
-    setHeader(ctx, 'RateLimit-Policy', `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`);
-    setHeader(ctx, 'RateLimit', `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeft}`);
-    if (status === 'exceeded') {
-      throw new ApiError('TOO_MANY_REQUESTS', {
-        details: { daily_quota: client.dailyQuota },
-        headers: { 'Retry-After': String(secondsLeft) },
-      });
-    }
-    ctx.state.charge = charge;
-  }
-
-  async function take(charge: Charge, limit: number, deadOwners: string): Promise<ConsumeReply> {
-    try {
-      return await scripts.consume({ ...charge, limit, ttlSeconds: QUOTA_TTL_SECONDS, deadOwners });
-    } catch (error) {
-      // Its reply was lost, so a unit may be gone that nobody has.
-      if (error instanceof RedisUnavailable && error.maybeRan) void giveUnitBack(parts, charge, false);
-      throw error;
-    }
+    setHeader(ctx, 'RateLimit-Policy', `"daily";q=${dailyQuota};w=${QUOTA_TTL_SECONDS}`);
+    setHeader(ctx, 'RateLimit', `"daily";r=${Math.max(0, dailyQuota - used)};t=${secondsLeft}`);
+    if (status === 'consumed') return;
+    throw new ApiError('TOO_MANY_REQUESTS', {
+      details: { daily_quota: dailyQuota },
+      headers: { 'Retry-After': String(secondsLeft) },
+    });
   }
 
   async function giveBack(ctx: Context): Promise<void> {
