@@ -18,9 +18,9 @@ class Gateway:
     """One connection, kept open between messages. Not for several threads: give each its own."""
 
     def __init__(self, url: str, api_key: str):
-        self._connection = http.client.HTTPConnection(
-            urllib.parse.urlsplit(url).netloc, timeout=ATTEMPT_SECONDS
-        )
+        parts = urllib.parse.urlsplit(url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.netloc, timeout=ATTEMPT_SECONDS)
         self._api_key = api_key
 
     def send(self, key: str, sms: dict) -> str:
@@ -63,4 +63,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 4 or "API_KEY" not in os.environ:
         sys.exit("usage: API_KEY=... send.py <key> <to> <text>")
     gateway = Gateway(os.environ.get("GATEWAY_URL", "http://localhost:8000"), os.environ["API_KEY"])
-    print(gateway.send(sys.argv[1], {"to": sys.argv[2], "text": sys.argv[3], "ttl_seconds": 600}))
+    try:
+        print(gateway.send(sys.argv[1], {"to": sys.argv[2], "text": sys.argv[3], "ttl_seconds": 600}))
+    except (RuntimeError, TimeoutError) as error:
+        sys.exit(str(error))

@@ -45,4 +45,9 @@ export async function sendSms(gatewayUrl: string, apiKey: string, key: string, s
 const [key, to, text] = process.argv.slice(2);
 const { GATEWAY_URL = 'http://localhost:8000', API_KEY } = process.env;
 if (!key || !to || !text || !API_KEY) throw new Error('usage: API_KEY=... send.ts <key> <to> <text>');
-process.stdout.write(`${await sendSms(GATEWAY_URL, API_KEY, key, { to, text, ttl_seconds: 600 })}\n`);
+try {
+  process.stdout.write(`${await sendSms(GATEWAY_URL, API_KEY, key, { to, text, ttl_seconds: 600 })}\n`);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}

@@ -1,68 +1,17 @@
 /** What is measured. Each returns a table to read and the figures behind it. */
 import { Redis } from 'ioredis';
-import type { ManagedServer } from '../dev/services/managed-server.js';
-import { interleave, ratio, type Slice, slice, spread, type Variant } from './measure.js';
+import { allocations } from './allocations.js';
+import { batches } from './batches.js';
+import { against, at, comparison, HEAD, inWords, p99, row } from './comparison.js';
+import type { Bench, Outcome } from './experiment.js';
+import { interleave, ratio, slice, spread } from './measure.js';
 import { profile } from './profile.js';
 import { CHEAPER, KEYED, type RequestKind, UNKEYED } from './requests.js';
 import { scale } from './scale.js';
+import { scrapers } from './scrapers.js';
 import { fixed, table } from './table.js';
-import type { Target } from './target.js';
-
-/** What experiments are made with. */
-export interface Bench {
-  readonly redis: ManagedServer;
-  readonly rounds: number;
-  readonly sliceMs: number;
-  readonly quick: boolean;
-  readonly progress: (text: string) => void;
-  readonly gateway: (env?: Readonly<Record<string, string>>, nodeArgs?: readonly string[]) => Promise<Target>;
-  readonly floor: () => Promise<Target>;
-  readonly without: (layer: string) => Promise<Target>;
-}
-
-/** A table, and its figures for the JSON file. */
-export interface Outcome {
-  readonly table: string;
-  readonly figures: unknown;
-}
-
-/** Connections of the main comparison. */
-const CONNECTIONS = 64;
-const at = (target: Target, kind: RequestKind): Variant => ({ target, kind, connections: CONNECTIONS });
-const cpu = (one: Slice): number => one.cpuUs;
-const p99 = (one: Slice): number => one.p99Ms;
-
-function row(name: string, slices: readonly Slice[]): string[] {
-  const of = (pick: (one: Slice) => number): ReturnType<typeof spread> => spread(slices.map(pick));
-  const cost = of(cpu);
-  return [
-    name,
-    fixed(cost.median),
-    `${fixed(cost.min)}–${fixed(cost.max)}`,
-    fixed(of((one) => one.perSecond).median, 0),
-    fixed(of((one) => one.p50Ms).median),
-    fixed(of(p99).median),
-    fixed(of((one) => one.p999Ms).median),
-    fixed(of((one) => one.rssMiB).median, 0),
-  ];
-}
-
-const HEAD = ['variant', 'CPU µs', 'spread', 'per s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'RSS MiB'];
-
-async function comparison(bench: Bench): Promise<Outcome> {
-  const [gateway, floor] = [await bench.gateway(), await bench.floor()];
-  const variants = [at(gateway, KEYED), at(floor, KEYED), at(gateway, UNKEYED), at(floor, UNKEYED)];
-  const slices = await interleave(variants, bench.rounds, bench.sliceMs, bench.progress);
-  const [keyed = [], floorKeyed = [], unkeyed = [], floorUnkeyed = []] = slices;
-  const ratios = { keyed: ratio(keyed, floorKeyed, cpu), unkeyed: ratio(unkeyed, floorUnkeyed, cpu) };
-  const startMs = gateway.startMs;
-  await Promise.all([gateway.stop(), floor.stop()]);
-  const rows = slices.map((one, n) => row(`${variants[n]?.target.name}, ${variants[n]?.kind.name}`, one));
-  const say = ({ median, min, max }: ReturnType<typeof spread>): string =>
-    `${fixed(median, 2)} (${fixed(min, 2)}–${fixed(max, 2)})`;
-  const text = `${table('Gateway and floor', HEAD, rows)}\n\nGateway/floor, CPU per request: keyed ${say(ratios.keyed)}, unkeyed ${say(ratios.unkeyed)}. Start to ready: ${fixed(startMs, 0)} ms.`;
-  return { table: text, figures: { slices, ratios, startMs } };
-}
+import { PROBED } from './target.js';
+import { timeline } from './timeline.js';
 
 async function cheaper(bench: Bench): Promise<Outcome> {
   const gateway = await bench.gateway();
@@ -117,16 +66,12 @@ async function latency(bench: Bench): Promise<Outcome> {
   const [one = [], other = []] = slices;
   const p99Ratio = ratio(one, other, p99);
   const rows = slices.map((each, n) => row(variants[n]?.target.name ?? '', each));
-  const text = `${table(`Keyed, at ${ratePerSecond} a second (half of saturation)`, HEAD, rows)}\n\nGateway/floor, p99: ${fixed(p99Ratio.median, 2)} (${fixed(p99Ratio.min, 2)}–${fixed(p99Ratio.max, 2)}).`;
+  const text = `${table(`Keyed, at ${ratePerSecond} a second (half of saturation)`, HEAD, rows)}\n\nGateway/floor, p99: ${inWords(p99Ratio)}.`;
   return { table: text, figures: { ratePerSecond, slices, p99Ratio } };
 }
 
 async function soak(bench: Bench): Promise<Outcome> {
-  const gateway = await bench.gateway({}, [
-    '--expose-gc',
-    '--import=tsx',
-    `--import=${new URL('memory-probe.ts', import.meta.url).href}`,
-  ]);
+  const gateway = await bench.gateway({}, PROBED);
   const marks = bench.quick ? [10_000, 50_000] : [50_000, 500_000];
   const figures: { requests: number; rssMiB: number; heapMiB: number }[] = [];
   let requests = 0;
@@ -169,10 +114,15 @@ async function records(bench: Bench): Promise<number> {
 /** Every experiment by its name. */
 export const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Outcome>>> = {
   comparison,
+  against,
   cheaper,
   layers,
   profile,
+  allocations,
   latency,
+  timeline,
   soak,
   scale: (bench) => scale(bench, records),
+  scrapers,
+  batches,
 };

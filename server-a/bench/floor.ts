@@ -1,14 +1,15 @@
 /**
- * The floor: a plain Node server that does just the irreducible work of an accepted request, with the same Lua scripts
- * and the same publish, and ioredis and amqplib used plainly. No validation, no gate, no errors, no logs, no metrics:
- * what a request must cost in this design before any feature.
+ * The floor: a plain Node server that makes the same calls as the gateway for an accepted request, byte for byte (the same
+ * Lua scripts with as long arguments, the same message with the same properties, its confirm), with ioredis and amqplib
+ * used plainly. No API keys, no validation, no gate, no errors, no time limits, no logs, no metrics: what a request must
+ * cost in this design before any feature.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'amqplib';
 import { Redis } from 'ioredis';
 import { declareTopology } from '../src/rabbitmq/topology.js';
-import { defineScripts } from '../src/redis/scripts.js';
+import { defineScripts } from '../src/redis/script-files.js';
 
 const { REDIS_URL = '', RABBITMQ_URL = '', RABBITMQ_OUTBOUND_QUEUE = '', SERVER_A_PORT = '0' } = process.env;
 
@@ -23,21 +24,27 @@ await declareTopology(channel, {
 });
 
 let claims = 0;
+const DIGEST = 'abcdefghij';
+const FINGERPRINTS = { clients: '0'.repeat(64), providers: '1'.repeat(64) };
 
 async function accept(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
   const body: { to: string; text: string } = JSON.parse(text);
   const client = String(request.headers['api-key']);
   const key = request.headers['idempotency-key'];
-  let trackingId: string = randomUUID();
-  const id = trackingId.replaceAll('-', '');
-  const owner = `owner-${claims++}`;
+  const trackingId: string = randomUUID();
+  const owner = `AbCdEfGh${(claims++).toString(36)}`;
   const record = `idem:${client}:${String(key)}`;
-  if (key !== undefined) {
-    const reply = await redis.idempotencyClaim(record, id, owner, 'abcdefghij', 3000, 86_400, 0, 0);
-    trackingId = String(reply[1]);
+  const counter = `quota:${client}:2000-01-01`;
+  const limit = 1_000_000_000;
+  // As long as the gateway's, and never over.
+  const [from, deadline] = [1_000_000_000_000, 9_999_999_999_999];
+  if (key === undefined) await redis.quotaConsume(counter, limit, 86_400, from, deadline);
+  else {
+    const lives = [3000, 86_400_000, 18_000] as const;
+    await redis.admit(
+      ...[record, counter, owner, trackingId, DIGEST, 0, ...lives, limit, 86_400, from, deadline],
+    );
   }
-  const counter = `quota:${client}:floor`;
-  await redis.quotaConsume(counter, `{${counter}}:recent`, 1_000_000_000, 86_400, 0, owner, '', 10_000, 120);
   const message = Buffer.from(
     JSON.stringify({
       tracking_id: trackingId,
@@ -46,16 +53,27 @@ async function accept(request: IncomingMessage, response: ServerResponse, text: 
       text: body.text,
       ttl_seconds: 3600,
       providers_effective: [],
+      config_fingerprint: FINGERPRINTS,
       created_at: new Date().toISOString(),
     }),
   );
   await new Promise<void>((resolve, reject) => {
-    const properties = { persistent: true, mandatory: true, messageId: trackingId, expiration: '3600000' };
+    const properties = {
+      persistent: true,
+      mandatory: true,
+      contentType: 'application/json',
+      messageId: trackingId,
+      correlationId: owner,
+      timestamp: Math.floor(Date.now() / 1000),
+      appId: 'server-a',
+      type: 'sms.outbound.v1',
+      expiration: '3600000',
+    };
     channel.publish('', RABBITMQ_OUTBOUND_QUEUE, message, properties, (error: unknown) =>
       error === null ? resolve() : reject(error),
     );
   });
-  if (key !== undefined) await redis.idempotencyStore(record, owner, id, 'abcdefghij', 202, '', 86_400_000);
+  if (key !== undefined) await redis.settle(record, 'answered', owner, trackingId, DIGEST, 86_400_000, 0);
   const answer = JSON.stringify({
     success: true,
     message: 'Request accepted for processing.',

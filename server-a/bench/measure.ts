@@ -1,7 +1,8 @@
 /** Slices of load, laid between each other, and what they say. */
 import { type LoadResult, quantile, runLoad } from './load.js';
 import type { RequestKind } from './requests.js';
-import type { Target } from './target.js';
+import type { Garbage, Target } from './target.js';
+import { processUs } from './threads.js';
 
 /** What is loaded, with what. */
 export interface Variant {
@@ -14,9 +15,16 @@ export interface Variant {
 
 /** One slice of one variant. */
 export interface Slice {
-  /** Server CPU, user and system, microseconds per answered request. */
+  /** Server CPU, user and system, microseconds per answered request; of all threads, and of some. */
   readonly cpuUs: number;
+  readonly mainUs: number;
+  readonly v8Us: number;
+  readonly otherUs: number;
+  /** CPU of the services for each request; 0 where they are not watched. */
+  readonly redisUs: number;
+  readonly rabbitmqUs: number;
   readonly perSecond: number;
+  readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
@@ -30,7 +38,12 @@ export async function slice(variant: Variant, durationMs: number): Promise<Slice
   const { target, kind, connections, ratePerSecond } = variant;
   runs += 1;
   const run = `${process.pid.toString(36)}-${Date.now().toString(36)}-${runs}`;
-  const before = target.cpuUs();
+  const look = () => ({
+    server: target.times(),
+    redis: processUs(target.services?.redis.pid),
+    rabbitmq: processUs(target.services?.rabbitmq.pid),
+  });
+  const before = look();
   const load: LoadResult = await runLoad({
     port: target.port,
     connections,
@@ -38,18 +51,50 @@ export async function slice(variant: Variant, durationMs: number): Promise<Slice
     request: kind.request(run),
     ...(ratePerSecond !== undefined && { ratePerSecond }),
   });
-  const cpuUs = (target.cpuUs() - before) / load.answered;
+  const after = look();
+  const each = (end: number, begin: number): number => (end - begin) / load.answered;
   for (const [status, count] of load.byStatus) {
     if (status !== kind.status)
       throw new Error(`${target.name}, ${kind.name}: ${count} answers with ${status}`);
   }
   return {
-    cpuUs,
+    cpuUs: each(after.server.all, before.server.all),
+    mainUs: each(after.server.main, before.server.main),
+    v8Us: each(after.server.v8, before.server.v8),
+    otherUs: each(after.server.other, before.server.other),
+    redisUs: each(after.redis, before.redis),
+    rabbitmqUs: each(after.rabbitmq, before.rabbitmq),
     perSecond: load.answered / load.seconds,
+    seconds: load.seconds,
     p50Ms: quantile(load.latencies, 0.5),
     p99Ms: quantile(load.latencies, 0.99),
     p999Ms: quantile(load.latencies, 0.999),
     rssMiB: target.rssBytes() / 2 ** 20,
+  };
+}
+
+/** What the garbage collector does for one answered request. */
+export interface GarbagePerRequest {
+  readonly allocatedBytes: number;
+  readonly survivedBytes: number;
+  readonly promotedBytes: number;
+  readonly pauseUs: number;
+  readonly scavengesPerSecond: number;
+}
+
+/** Loads a variant, whose server runs with PROBED, for a while. */
+export async function garbage(variant: Variant, durationMs: number): Promise<GarbagePerRequest> {
+  let requests = 0;
+  const sums: Garbage = await variant.target.garbageOf(async () => {
+    const { perSecond, seconds } = await slice(variant, durationMs);
+    requests = perSecond * seconds;
+  });
+  return {
+    allocatedBytes: sums.allocated / requests,
+    survivedBytes: sums.survived / requests,
+    promotedBytes: sums.promoted / requests,
+    pauseUs: sums.pauseUs / requests,
+    scavengesPerSecond: (sums.scavenges * 1000) / durationMs,
   };
 }
 
@@ -80,19 +125,27 @@ export async function interleave(
   return slices;
 }
 
-/** Median, least and greatest. */
+/** Median, least and greatest; and between which bounds the median lies with 95 % certainty. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Returns the value below which the given part (0 to 1) of sorted values lies. */
+export function quantileOf(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 /** Sums up one figure of many slices. */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (part: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
-  return { median: at(0.5), min: at(0), max: at(1) };
+  const at = (part: number): number => quantileOf(sorted, part);
+  // By the ranks of the values (sign test), so it holds whatever their distribution is.
+  const half = Math.min(0.98 / Math.sqrt(Math.max(1, sorted.length)), 0.5);
+  return { median: at(0.5), min: at(0), max: at(1), low: at(0.5 - half), high: at(0.5 + half) };
 }
 
 /** Ratios of two variants' slices of the same rounds. */

@@ -2,14 +2,15 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bench, Outcome } from './experiments.js';
+import type { Bench, Outcome } from './experiment.js';
 import { slice } from './measure.js';
+import { type CallFrame, partOf } from './parts.js';
 import { KEYED } from './requests.js';
 import { fixed, table } from './table.js';
 
 interface ProfileNode {
   readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string };
+  readonly callFrame: CallFrame;
 }
 
 /** What V8 writes with --cpu-prof. Times are microseconds. */
@@ -17,33 +18,6 @@ interface Profile {
   readonly nodes: readonly ProfileNode[];
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
-}
-
-/** Parts that are of interest, by what their code's place begins with; the first that fits counts. */
-const PARTS: readonly (readonly [part: string, place: RegExp])[] = [
-  ['system calls of sockets', /^(writev|writeBuffer|writeUtf8String|writeLatin1String|shutdown|readStart)$/],
-  ['garbage collection', /^\(garbage collector\)$/],
-  ['ioredis, redis-parser', /node_modules\/(ioredis|redis-parser|standard-as-callback|denque)\//],
-  ['amqplib', /node_modules\/amqplib\//],
-  [
-    'Koa, its router and body parser',
-    /node_modules\/(koa|@koa|koa-.*|co-body|raw-body|delegates|on-finished|ee-first|type-is|statuses|content-.*|parseurl|iconv-lite|inflation|bytes|depd|http-errors|encodeurl|escape-html|destroy|vary|fresh|accepts|cookies)\//,
-  ],
-  ['pino', /node_modules\/(pino|sonic-boom|quick-format.*|fast-.*|safe-stable.*)\//],
-  ['prom-client', /node_modules\/(prom-client|tdigest|bintrees)\//],
-  [
-    "Node's HTTP and streams",
-    /^node:(_http|http|net|_stream|internal\/streams|stream|internal\/stream_base|internal\/http)/,
-  ],
-  ['the rest of Node', /^(node:|$)/],
-  ['the layers', /dist\/layers\//],
-  ['Redis and RabbitMQ bindings', /dist\/(redis|rabbitmq)\//],
-  ['the rest of ours', /dist\//],
-];
-
-function partOf({ callFrame: { functionName, url } }: ProfileNode): string {
-  const place = url === '' ? functionName : url;
-  return PARTS.find(([, pattern]) => pattern.test(place))?.[0] ?? 'V8 and the rest';
 }
 
 /** Loads a gateway that is profiled, and sums the samples up by part. */
@@ -59,7 +33,7 @@ export async function profile(bench: Bench): Promise<Outcome> {
   const [file = ''] = await readdir(folder);
   const { nodes, samples, timeDeltas }: Profile = JSON.parse(await readFile(join(folder, file), 'utf8'));
   await rm(folder, { recursive: true });
-  const partById = new Map(nodes.map((node) => [node.id, partOf(node)]));
+  const partById = new Map(nodes.map((node) => [node.id, partOf(node.callFrame)]));
   const idle = new Set(
     nodes.filter(({ callFrame }) => callFrame.functionName === '(idle)').map(({ id }) => id),
   );

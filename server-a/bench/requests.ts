@@ -73,3 +73,28 @@ export const CHEAPER: readonly RequestKind[] = [
   { name: 'refused 409', status: 409, request: constant({ ...MESSAGE, providers: ['Provider-B'] }, plenty) },
   { name: 'refused 429', status: 429, request: constant(MESSAGE, { 'API-Key': API_KEYS.none }) },
 ];
+
+/** Sizes of the batches that are measured. */
+export const BATCH_SIZES = [1, 10, 100] as const;
+
+/** Characters of a key in a batch, so that a body's length is always the same. */
+const KEY_LENGTH = 36;
+
+/** A batch of this many messages, each with a key of its own each time. */
+export function batchKind(size: number): RequestKind {
+  const messages = Array.from({ length: size }, () => ({
+    idempotency_key: '\u0001'.repeat(KEY_LENGTH),
+    ...MESSAGE,
+  }));
+  // Written as six characters each by JSON, which the length of the body must not count.
+  const mark = JSON.stringify('\u0001'.repeat(KEY_LENGTH)).slice(1, -1);
+  const payload = JSON.stringify({ messages }).replaceAll(mark, '\u0001'.repeat(KEY_LENGTH));
+  const head = `POST /api/v1/sms/send-batch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAPI-Key: ${API_KEYS.plenty}\r\nContent-Length: ${Buffer.byteLength(payload)}\r\n\r\n`;
+  const parts = `${head}${payload}`.split('\u0001'.repeat(KEY_LENGTH));
+  return {
+    name: `accepted, in batches of ${size}`,
+    status: 207,
+    request: (run) => (n) =>
+      parts.reduce((text, part, item) => `${text}${`${run}-${n}-${item}`.padEnd(KEY_LENGTH, '-')}${part}`),
+  };
+}

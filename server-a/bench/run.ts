@@ -1,34 +1,48 @@
 /**
  * The benchmark: `make bench`.
  *
- *     tsx bench/run.ts [--quick] [--only comparison,cheaper,layers,profile,latency,soak,scale]
+ *     tsx bench/run.ts [--quick] [--rounds N] [--node PROGRAM] [--against FOLDER]
+ *         [--only comparison,against,cheaper,layers,profile,allocations,latency,timeline,soak,scale,scrapers,
+ *         batches]
+ *
+ * --rounds   slices of each variant: the more, the narrower a figure's bounds
+ * --node     another Node.js that runs the servers; default: the one that runs this
+ * --against  another checkout of this repository, built: measured beside this one, in pairs
  *
  * Starts a private Redis and RabbitMQ, the built gateway and the floor, and loads them in interleaved slices. Prints each
  * slice as it goes, then a table; writes bench-results/latest.json.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startRabbitMqServer } from '../dev/services/rabbitmq-server.js';
-import { startRedisServer } from '../dev/services/redis-server.js';
-import { type Bench, EXPERIMENTS } from './experiments.js';
+import { startPrivateServices } from '../dev/services/private-services.js';
+import { HOW_SHARED, leaveServerCore } from './cores.js';
+import type { Bench } from './experiment.js';
+import { EXPERIMENTS } from './experiments.js';
 import { CONFIGURATION } from './requests.js';
 import { Target } from './target.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+const otherBuild = (folder: string): string => resolve(here('../..'), folder, 'server-a/dist/main.js');
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      against: { type: 'string' },
+      node: { type: 'string' },
+      rounds: { type: 'string' },
+    },
   });
   const chosen = values.only?.split(',');
-  const dataDir = await mkdtemp(join(tmpdir(), 'sms-gateway-bench-'));
-  const [redis, rabbitmq] = await Promise.all([
-    startRedisServer({ dataDir: join(dataDir, 'redis') }),
-    startRabbitMqServer({ dataDir: join(dataDir, 'rabbitmq') }),
-  ]);
+  leaveServerCore();
+  const services = await startPrivateServices();
+  const { redis, rabbitmq, stop } = services;
   let targets = 0;
   const envFor = (): Record<string, string> => {
     targets += 1;
@@ -40,29 +54,46 @@ async function main(): Promise<void> {
       RABBITMQ_HEARTBEAT_QUEUE: `bench.${targets}.heartbeat`,
     };
   };
+  const common = { services, node: values.node };
   const bench: Bench = {
     redis,
-    rounds: values.quick ? 3 : 9,
-    sliceMs: values.quick ? 1500 : 3000,
+    rounds: Number(values.rounds ?? (values.quick ? 5 : 21)),
+    sliceMs: values.quick ? 1000 : 2000,
     quick: values.quick,
     progress: (text) => void process.stderr.write(`${text}\n`),
     gateway: (env = {}, nodeArgs = []) =>
-      Target.start('gateway', [...nodeArgs, here('../dist/main.js')], { ...envFor(), ...env }, '/readyz'),
-    floor: () => Target.start('floor', ['--import=tsx', here('floor.ts')], envFor(), undefined),
+      Target.start('gateway', { ...envFor(), ...env }, { ...common, nodeArgs }),
+    floor: (nodeArgs = []) =>
+      Target.start('floor', envFor(), {
+        ...common,
+        nodeArgs: ['--import=tsx', ...nodeArgs],
+        entryPoint: here('floor.ts'),
+        anyAnswer: true,
+      }),
+    other:
+      values.against === undefined
+        ? undefined
+        : (nodeArgs = []) =>
+            Target.start('other', envFor(), {
+              ...common,
+              nodeArgs,
+              entryPoint: otherBuild(values.against ?? ''),
+            }),
     without: (layer) =>
       Target.start(
         `without ${layer}`,
-        ['--import=tsx', here('without.ts')],
         { ...envFor(), BENCH_WITHOUT: layer },
-        '/readyz',
+        { ...common, nodeArgs: ['--import=tsx'], entryPoint: here('without.ts') },
       ),
   };
   const results: Record<string, unknown> = {
-    node: process.version,
+    node: execFileSync(values.node ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),
+    cores_shared: HOW_SHARED,
     cpu: cpus()[0]?.model,
     cores: cpus().length,
     at: new Date().toISOString(),
   };
+  process.stdout.write(`${HOW_SHARED}\n`);
   try {
     for (const [name, experiment] of Object.entries(EXPERIMENTS)) {
       if (chosen !== undefined && !chosen.includes(name)) continue;
@@ -71,8 +102,7 @@ async function main(): Promise<void> {
       results[name] = figures;
     }
   } finally {
-    await Promise.all([redis.kill(), rabbitmq.kill()]);
-    await rm(dataDir, { recursive: true, force: true });
+    await stop();
   }
   await mkdir(here('../bench-results'), { recursive: true });
   await writeFile(here('../bench-results/latest.json'), `${JSON.stringify(results, null, 2)}\n`);

@@ -1,5 +1,5 @@
 /** What a request costs as the work around it grows. */
-import type { Bench, Outcome } from './experiments.js';
+import type { Bench, Outcome } from './experiment.js';
 import { interleave, spread, type Variant } from './measure.js';
 import { API_KEYS, CONFIGURATION, KEYED } from './requests.js';
 import { fixed, table } from './table.js';

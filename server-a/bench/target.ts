@@ -1,11 +1,11 @@
 /** A server under measurement: a process, its CPU and its memory. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import * as yup from 'yup';
 import { findFreePort } from '../dev/services/free-port.js';
-
-/** Microseconds in a tick of /proc's CPU accounting (USER_HZ is 100 on Linux). */
-const TICK_US = 10_000;
+import { GatewayProcess, type Variables } from '../dev/services/gateway-process.js';
+import type { PrivateServices } from '../dev/services/private-services.js';
+import { untilReady } from '../dev/services/until-ready.js';
+import { SERVER_CORE } from './cores.js';
+import { type ThreadTimes, threadTimes } from './threads.js';
 
 /** Memory of a server, bytes. */
 export interface Memory {
@@ -14,92 +14,144 @@ export interface Memory {
   readonly heap: number;
 }
 
+/** What the garbage collector did during a load; bytes in all, and microseconds. */
+export interface Garbage {
+  readonly allocated: number;
+  /** Left in the young spaces after scavenges: each scavenge copies it. */
+  readonly survived: number;
+  /** Moved to the old space by scavenges. */
+  readonly promoted: number;
+  readonly scavenges: number;
+  /** Collections of the whole heap. */
+  readonly majors: number;
+  readonly pauseUs: number;
+}
+
+/** What one function has allocated itself. */
+export interface Allocation {
+  readonly functionName: string;
+  readonly url: string;
+  readonly line: number;
+  readonly bytes: number;
+}
+
+const allocations = yup
+  .array(
+    yup
+      .object({
+        functionName: yup.string().defined(),
+        url: yup.string().defined(),
+        line: yup.number().required(),
+        bytes: yup.number().required(),
+      })
+      .required(),
+  )
+  .required();
+
+const probe = yup
+  .object({
+    allocated: yup.number().required(),
+    survived: yup.number().required(),
+    promoted: yup.number().required(),
+    scavenges: yup.number().required(),
+    majors: yup.number().required(),
+    pauseUs: yup.number().required(),
+  })
+  .required();
+
+/** Options of node for a server whose memory is asked for. */
+export const PROBED = ['--expose-gc', `--import=${new URL('probe.mjs', import.meta.url).href}`];
+
+/** What makes a server differ from the gateway. */
+export interface TargetOptions {
+  readonly nodeArgs?: readonly string[];
+  /** Path of another program; default: the built gateway. */
+  readonly entryPoint?: string;
+  /** The program that runs it, if not the Node.js that runs us. */
+  readonly node?: string | undefined;
+  /** What it works with, whose CPU is measured beside its own. */
+  readonly services?: PrivateServices;
+  /** It has no /readyz: any answer will do. */
+  readonly anyAnswer?: boolean;
+}
+
 /** A server that is measured. */
 export class Target {
   readonly name: string;
   readonly port: number;
-  /** Milliseconds from its start until it answered. */
+  /** Milliseconds from its start until it was ready. */
   readonly startMs: number;
-  readonly #child: ChildProcess;
+  readonly services: PrivateServices | undefined;
+  readonly #process: GatewayProcess;
 
-  private constructor(name: string, port: number, child: ChildProcess, startMs: number) {
+  private constructor(
+    name: string,
+    port: number,
+    process: GatewayProcess,
+    startMs: number,
+    services: PrivateServices | undefined,
+  ) {
     this.name = name;
+    this.services = services;
     this.port = port;
-    this.#child = child;
+    this.#process = process;
     this.startMs = startMs;
   }
 
-  /**
-   * Starts a server and waits until it is ready.
-   *
-   * @param args arguments of node
-   * @param readyPath path that answers 200 when it is ready; undefined = any answer will do
-   */
+  /** Starts a server on a free port and waits until it is ready. */
   static async start(
     name: string,
-    args: readonly string[],
-    env: Readonly<Record<string, string>>,
-    readyPath: string | undefined,
+    variables: Variables,
+    { anyAnswer = false, node, services, ...options }: TargetOptions = {},
   ): Promise<Target> {
     const port = await findFreePort();
     const startedAt = performance.now();
-    const child = spawn(process.execPath, args, {
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        NODE_ENV: 'production',
-        ...env,
-        SERVER_A_HOST: '127.0.0.1',
-        SERVER_A_PORT: String(port),
+    const server = await GatewayProcess.start(
+      { ...variables, SERVER_A_HOST: '127.0.0.1', SERVER_A_PORT: String(port) },
+      // Its log is written as in production, to a pipe that is read and thrown away. Modules of its own are found from here.
+      {
+        ...options,
+        ...(node !== undefined && { node }),
+        ...(SERVER_CORE !== undefined && { cores: SERVER_CORE }),
+        cwd: process.cwd(),
+        output: 'discard',
+        channel: true,
       },
-      // Its log is written as in production, to a pipe that is read and thrown away.
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    });
-    child.stdout?.resume();
-    while (!(await answers(port, readyPath))) {
-      if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
-      if (performance.now() - startedAt > 30_000) throw new Error(`${name} does not answer`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return new Target(name, port, child, performance.now() - startedAt);
+    );
+    await untilReady(server, `http://127.0.0.1:${port}`, { anyAnswer });
+    return new Target(name, port, server, performance.now() - startedAt, services);
   }
 
-  /** Microseconds of CPU, user and system, that the process has used so far; by the kernel's own accounting. */
-  cpuUs(): number {
-    const text = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  /** Microseconds of CPU, user and system, that the process has used so far, by thread. */
+  times(): ThreadTimes {
+    return threadTimes(this.#process.pid);
   }
 
   rssBytes(): number {
-    return (
-      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
-    );
+    return this.#process.residentBytes();
   }
 
-  /** Forces a collection and asks what is left; the server must run with bench/memory-probe.ts. */
+  /** Forces a collection and asks what is left; the server must run with {@link PROBED}. */
   async memory(): Promise<Memory> {
-    const answer = once(this.#child, 'message');
-    this.#child.send('memory');
-    const [heap] = await answer;
+    const heap = await this.#process.ask('memory');
     return { rss: this.rssBytes(), heap: Number(heap) };
   }
 
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const ended = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
-    await ended;
+  /** Does something, and returns what the garbage collector did meanwhile; the server must run with {@link PROBED}. */
+  async garbageOf(work: () => Promise<unknown>): Promise<Garbage> {
+    await this.#process.ask('begin');
+    await work();
+    return probe.validate(await this.#process.ask('end'));
   }
-}
 
-async function answers(port: number, path: string | undefined): Promise<boolean> {
-  try {
-    const answer = await fetch(`http://127.0.0.1:${port}${path ?? '/'}`, {
-      signal: AbortSignal.timeout(1000),
-    });
-    await answer.arrayBuffer();
-    return path === undefined || answer.ok;
-  } catch {
-    return false;
+  /** Does something, and returns what was allocated meanwhile, by function; the server must run with {@link PROBED}. */
+  async allocationsOf(work: () => Promise<unknown>): Promise<readonly Allocation[]> {
+    await this.#process.ask('begin sampling');
+    await work();
+    return allocations.validate(await this.#process.ask('end sampling'));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.running) await this.#process.stop();
   }
 }

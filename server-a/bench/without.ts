@@ -3,12 +3,12 @@
  * layer costs. A stand-in leaves behind what later layers cannot do without, and nothing else.
  */
 
-import { acceptedBody, answerJson } from '../src/answers.js';
 import { loadConfig } from '../src/config/load.js';
 import { startGateway } from '../src/gateway.js';
-import { createLogging } from '../src/logging.js';
+import { createLogging } from '../src/logging/log.js';
 import { PIPELINE, type Pipeline } from '../src/pipeline.js';
-import type { Layer } from '../src/request-state.js';
+import { acceptedBody, answerJson } from '../src/request/answers.js';
+import type { Layer } from '../src/request/state.js';
 
 const without = process.env['BENCH_WITHOUT'] ?? '';
 const config = loadConfig(process.env);

@@ -9,13 +9,19 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onEndRequest } from './end-request.js';
 import { AlreadyReported, provideServices } from './run/backing-services.js';
-import { startGateway } from './run/gateway.js';
+import { checkConfiguration } from './run/check-configuration.js';
 import { readSettings } from './run/settings.js';
+import { stoppingText } from './run/stopping-text.js';
 import { curlCommand } from './run/try-it.js';
 import { whyPortIsClosed } from './services/free-port.js';
+import { type Ended, GatewayProcess } from './services/gateway-process.js';
+import { untilReady } from './services/until-ready.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const DEFAULT_PORT = '8000';
+const DEFAULT_SHUTDOWN_MS = 10_000;
+/** Milliseconds beyond its own limit that the gateway is given to end. */
+const SHUTDOWN_MARGIN_MS = 3_000;
 const EVERY_INTERFACE = new Set([undefined, '', '0.0.0.0', '::']);
 
 function say(text: string): void {
@@ -31,16 +37,25 @@ async function main(): Promise<number> {
   const host = settings.env['SERVER_A_HOST'];
   const port = settings.env['SERVER_A_PORT'] ?? DEFAULT_PORT;
   await refuseTakenPort(Number(port), host);
+  // Before services are started for a gateway that would refuse to start.
+  if (!(await checkConfiguration(ROOT, settings.env))) throw new AlreadyReported();
   await mkdir(join(ROOT, '.run'), { recursive: true });
   lockDataFolder(join(ROOT, '.run/run.pid'));
 
-  say('Starting Redis and RabbitMQ …');
+  say('Looking for Redis and RabbitMQ …');
   const services = await provideServices(ROOT, settings);
-  const env = { ...settings.env };
+  const env: Record<string, string> = { NODE_ENV: 'development' };
+  for (const [name, value] of Object.entries(settings.env)) if (value !== undefined) env[name] = value;
   for (const [variable, { url }] of Object.entries(services)) if (url !== undefined) env[variable] = url;
   const stopServices = () => Promise.all(Object.values(services).map((service) => service.stop()));
 
-  const gateway = await startGateway(ROOT, env);
+  const gateway = await GatewayProcess.start(env, {
+    cwd: ROOT,
+    output: 'inherit',
+    // Ctrl-C must not reach it before this process has decided on the order in which things end.
+    ownGroup: true,
+    onOurDeath: 'SIGTERM',
+  });
   let asked = 0;
   const askedToEnd = new Promise<undefined>((resolve) => {
     end = () => {
@@ -52,20 +67,25 @@ async function main(): Promise<number> {
   });
   try {
     const baseUrl = `http://${EVERY_INTERFACE.has(host) ? 'localhost' : host}:${port}`;
-    const ready = gateway.untilReady(baseUrl).then(() => true);
+    const ready = untilReady(gateway, baseUrl).then(() => true);
     if (await Promise.race([ready, askedToEnd])) {
       const about = Object.values(services).map((service) => `  ${service.description}\n`);
       say(`\nThe gateway serves on ${baseUrl}, configured by ${settings.file}.\n${about.join('')}`);
-      say(`Try it (Ctrl-C ends everything):\n\n${await curlCommand(baseUrl, env)}\n`);
+      say(`Try it (Ctrl-C ends what was started here):\n\n${await curlCommand(baseUrl, env)}\n`);
       const ended = await Promise.race([gateway.ended, askedToEnd]);
-      if (ended !== undefined) throw new Error(ended);
+      if (ended !== undefined) throw new Error(`The gateway has ended (${howItEnded(ended)}).`);
     }
-    say('\nStopping the gateway, then Redis and RabbitMQ …');
+    say(`\n${stoppingText(Object.values(services))}`);
   } finally {
-    await gateway.stop();
+    const limitMs = Number(env['SHUTDOWN_TIMEOUT_MS'] ?? DEFAULT_SHUTDOWN_MS);
+    await gateway.stop('SIGTERM', limitMs + SHUTDOWN_MARGIN_MS);
     await stopServices();
   }
   return 0;
+}
+
+function howItEnded({ code, signal }: Ended): string {
+  return signal ?? `exit code ${code}`;
 }
 
 async function refuseTakenPort(port: number, host: string | undefined): Promise<void> {

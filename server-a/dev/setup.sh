@@ -33,7 +33,7 @@ install_npm_packages() {
   local installed=node_modules/.package-lock.json
   [ -e "$installed" ] && [ ! package-lock.json -nt "$installed" ] && return
   say 'installing npm packages'
-  npm ci --include=dev --no-audit --no-fund >&2 || fail 'npm could not install the packages (see above).'
+  npm ci --include=dev --no-audit --no-fund --loglevel=error >&2 || fail 'npm could not install the packages (see above).'
   touch "$installed"
 }
 
@@ -55,6 +55,11 @@ install_services() {
   command -v python3 >/dev/null || missing+=(python3)
   # The alerts and the dashboard are tried with a real one.
   command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+  # The balancers that deploy/ has examples for.
+  [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || missing+=(haproxy)
+  [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
+  command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
+  command -v prometheus-redis-exporter >/dev/null || missing+=(prometheus-redis-exporter)
   # Makes the certificates of the TLS tests.
   command -v openssl >/dev/null || missing+=(openssl)
   [ ${#missing[@]} -eq 0 ] && return

@@ -14,14 +14,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { constants } from 'node:os';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onEndRequest } from './end-request.js';
 import { armDeadMansSwitch } from './services/dead-mans-switch.js';
-import { startRabbitMqServer } from './services/rabbitmq-server.js';
-import { startRedisServer } from './services/redis-server.js';
+import { startPrivateServices } from './services/private-services.js';
 
 const COMMAND_NOT_FOUND = 127;
 const TERM_GRACE_MS = 10_000;
@@ -39,32 +37,22 @@ async function main([command, ...args]: string[]): Promise<number> {
   let endCommand = (signal: NodeJS.Signals): void => process.exit(128 + constants.signals[signal]);
   onEndRequest((signal) => endCommand(signal));
 
-  const dataDir = await mkdtemp(join(tmpdir(), 'sms-gateway-test-'));
-  // The pause lets the servers' own switches end them first, or they could write while their folder goes.
-  const cleanUp = await armDeadMansSwitch('sleep 1; rm -rf -- "$1"', [dataDir]);
-  const starting = [
-    startRedisServer({ dataDir: join(dataDir, 'redis') }),
-    startRabbitMqServer({ dataDir: join(dataDir, 'rabbitmq') }),
-  ] as const;
+  const { redis, rabbitmq, stop } = await startPrivateServices();
   try {
-    const [redis, rabbitMq] = await Promise.all(starting);
     const child = spawn(command, args, {
       stdio: 'inherit',
       env: {
         ...process.env,
         PATH: [...BINARIES, process.env['PATH'] ?? ''].join(delimiter),
         TEST_REDIS_URL: redis.url,
-        TEST_RABBITMQ_URL: rabbitMq.url,
-        TEST_RABBITMQCTL: rabbitMq.ctlPath,
+        TEST_RABBITMQ_URL: rabbitmq.url,
+        TEST_RABBITMQCTL: rabbitmq.ctlPath,
       },
     });
     endCommand = (signal) => end(child, signal);
     return await exitCode(child, command);
   } finally {
-    const started = await Promise.allSettled(starting);
-    await Promise.all(started.map((server) => server.status === 'fulfilled' && server.value.kill()));
-    await rm(dataDir, { recursive: true, force: true });
-    cleanUp.disarm();
+    await stop();
   }
 }
 

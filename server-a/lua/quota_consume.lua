@@ -1,46 +1,37 @@
--- Purpose: take one unit of a client's daily quota, if one is left; or go on with the unit of a dead attempt.
--- KEYS[1] counter  integer {QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}
--- KEYS[2] recent   list    {counter}:recent, the tokens that took the counter's latest units; of the counter's slot
+-- Purpose: take one unit of a client's daily quota, if one is left, for a request without an idempotency key.
+-- KEYS[1] counter  integer {QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}, of the day of from and deadline
+-- KEYS[2] bucket   string  rate:{client_key}; given, with per_second, where the client has a limit per second
 -- ARGV[1] limit    integer units that the client has a day
--- ARGV[2] ttl      integer seconds that the counter lives from its first unit on
--- ARGV[3] deadline integer Redis time in milliseconds after which this call does nothing; 0 = none
--- ARGV[4] token    string  of this attempt alone; a refund names it
--- ARGV[5] dead     string  tokens of dead attempts at the same message, separated by spaces, whose unit is gone on with
--- ARGV[6] kept     integer tokens that are remembered at the most
--- ARGV[7] kept_ttl integer seconds that tokens are remembered after the latest one
--- Returns {'consumed', used}: a unit is taken, or was taken by a dead attempt; used includes it
--- Returns {'exceeded', used}: none is left; the counter was not moved
--- Returns {'late', now_ms}: the deadline has passed, nothing was changed
--- Atomic: check, increment, expiry and token are one step; concurrent calls never pass the limit.
--- Replay: a second run takes a second unit; a caller that cannot know gives the token's unit back.
-local counter, recent = KEYS[1], KEYS[2]
-local limit, ttl, deadline = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local token, dead, kept, kept_ttl = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
+-- ARGV[2] life     integer seconds that the counter lives from its first unit on
+-- ARGV[3] from     integer Redis time in milliseconds before which the counter is not the right one
+-- ARGV[4] deadline integer Redis time in milliseconds after which this call does nothing
+-- ARGV[5] per_second integer new messages that the client may send in a second
+-- Returns {'consumed', used}: a unit is taken; used counts the day's units, this one included
+-- Returns {'exceeded', used}: none is left; nothing was changed
+-- Returns {'throttled'}: too many new messages of the client in this second; nothing was changed
+-- Returns {'not_now', now_ms}: the time is outside from and deadline; nothing was changed
+-- Atomic: check, increment and expiry are one step; concurrent calls never pass the limit.
+-- Replay: a second run takes a second unit, and a second token.
+-- @include clock
+-- @include rate
+-- @include charge
+local counter, bucket = KEYS[1], KEYS[2]
+local limit, life = tonumber(ARGV[1]), ARGV[2]
+local from, deadline = tonumber(ARGV[3]), tonumber(ARGV[4])
+local per_second = tonumber(ARGV[5])
 
-if deadline > 0 then
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  if now > deadline then
-    return { 'late', now }
-  end
+local now = now_ms()
+if now < from or now > deadline then
+  return { 'not_now', now }
 end
-
-local used = tonumber(redis.call('GET', counter) or 0)
-local inherited = false
-for predecessor in dead:gmatch('%S+') do
-  inherited = inherited or redis.call('LREM', recent, 1, predecessor) > 0
+local charge = { counter = counter, limit = limit, life_seconds = life, taken = 0 }
+charge.bucket, charge.per_second, charge.now = bucket, per_second, now
+local nothing_left = take_unit(charge)
+if nothing_left == 'throttled' then
+  return { 'throttled' }
 end
-if not inherited then
-  if used >= limit then
-    return { 'exceeded', used }
-  end
-  used = redis.call('INCR', counter)
-  if used == 1 then
-    redis.call('EXPIRE', counter, ttl)
-  end
+if nothing_left then
+  return { 'exceeded', charge.used }
 end
-if redis.call('LPUSH', recent, token) > kept then
-  redis.call('RPOP', recent)
-end
-redis.call('EXPIRE', recent, kept_ttl)
-return { 'consumed', used }
+write_charge(charge)
+return { 'consumed', charge.used + 1 }

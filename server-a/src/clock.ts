@@ -13,21 +13,29 @@ export function isoNow(): string {
   return cachedIso;
 }
 
-/** The time now as a UTC day (`YYYY-MM-DD`) and the whole seconds left of it (at least 1). */
+/** A UTC day. */
 export interface UtcDay {
+  /** `YYYY-MM-DD` */
   readonly day: string;
-  readonly secondsLeft: number;
+  /** Its first millisecond, and the first of the next day: milliseconds since 1970. */
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 const DAY_MS = 86_400_000;
-let cachedDay = '';
-let cachedDayEndsMs = 0;
+let cachedDay: UtcDay = { day: '', startMs: 0, endMs: 0 };
 
-/** Returns the current UTC day: quotas are counted by it. */
-export function utcDay(nowMs = Date.now()): UtcDay {
-  if (nowMs >= cachedDayEndsMs || nowMs < cachedDayEndsMs - DAY_MS) {
-    cachedDayEndsMs = nowMs - (nowMs % DAY_MS) + DAY_MS;
-    cachedDay = new Date(nowMs).toISOString().slice(0, 10);
+/** Returns the UTC day of a time (milliseconds since 1970): quotas are counted by it. */
+export function utcDay(nowMs: number): UtcDay {
+  if (nowMs >= cachedDay.endMs || nowMs < cachedDay.startMs) {
+    const startMs = nowMs - (nowMs % DAY_MS);
+    const day = new Date(nowMs).toISOString().slice(0, 10);
+    cachedDay = { day, startMs, endMs: startMs + DAY_MS };
   }
-  return { day: cachedDay, secondsLeft: Math.ceil((cachedDayEndsMs - nowMs) / 1000) };
+  return cachedDay;
+}
+
+/** Whole seconds from a time to the end of its UTC day; at least 1. */
+export function secondsLeftOfDay(nowMs: number): number {
+  return Math.ceil((utcDay(nowMs).endMs - nowMs) / 1000);
 }

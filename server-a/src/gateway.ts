@@ -1,34 +1,44 @@
 /** Server A as a whole: its parts put together, started, and stopped in order. */
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createApp } from './app.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Settlement } from './attempt/settlement.js';
+import { REQUEST_LIMIT_MS } from './attempt/time-limits.js';
+import { startCertificateGauges, tlsTargets } from './background/certificate-gauges.js';
+import { startHeartbeat } from './background/heartbeat.js';
+import { startQuotaGauges } from './background/quota-gauges.js';
+import { ConfigReload } from './background/reload.js';
+import { readBuild } from './build.js';
 import type { Config } from './config/load.js';
 import type { RegistryHolder } from './config/registry.js';
-import { ConfigReload } from './config/reload.js';
-import { createHttpServer } from './http-server.js';
-import type { Log } from './logging.js';
-import { createMetrics, describeRegistry } from './metrics.js';
-import { startQuotaGauges } from './operations/quota-gauges.js';
+import { RenewableTls } from './connection/tls-context.js';
+import { createListener, createOperationsListener } from './http/app.js';
+import { createOperatorsServer, createSendersServer } from './http/server.js';
+import type { Log } from './logging/log.js';
+import { createMetrics } from './metrics.js';
+import { describeProcess, describeRegistry } from './operations/config-metrics.js';
 import { PIPELINE, type Pipeline } from './pipeline.js';
 import { RabbitMqLink } from './rabbitmq/connect.js';
-import { startHeartbeat } from './rabbitmq/heartbeat.js';
 import { Publisher } from './rabbitmq/publisher.js';
-import { RedisLink } from './redis/connect.js';
+import { keyNames } from './redis/keys.js';
 import { Scripts } from './redis/scripts.js';
-import { Settlement } from './settlement.js';
+import { redisService } from './redis/service.js';
 
 /** A running Server A. */
 export interface Gateway {
-  readonly server: Server;
   /** Address that it listens on. */
   readonly address: AddressInfo;
+  /** Address of the operators' routes; undefined = the same. */
+  readonly operationsAddress: AddressInfo | undefined;
   /** Reads the configuration anew and puts its clients and providers in force, or refuses it; see ConfigReload. */
   readonly reload: () => void;
   /**
-   * Ends it in order: not ready, no new connections, requests in flight answered, confirms awaited, broker and Redis
-   * closed. Resolves when all is done; the caller limits the time.
+   * Ends it in order: not ready, but serving for SHUTDOWN_DELAY_MS; then no new connections, requests in flight
+   * answered, connections ended, confirms awaited, broker and Redis closed. Resolves when all is done, with the number of
+   * writes to Redis that were given up; the caller limits the time.
    */
-  readonly stop: () => Promise<void>;
+  readonly stop: () => Promise<{ readonly givenUp: number }>;
+  /** Logs what will not be written to Redis any more: the process ends at once. */
+  readonly cutShort: () => void;
 }
 
 /** What may differ from the usual gateway. */
@@ -48,14 +58,19 @@ export async function startGateway(
   log: Log,
   { readConfig = () => config, pipeline = PIPELINE }: GatewayOptions = {},
 ): Promise<Gateway> {
-  const { env, registry: initial, redisTls, rabbitmqTls } = config;
+  const { env, registry: initial } = config;
+  const tls = {
+    redis: new RenewableTls(config.redisTls),
+    rabbitmq: new RenewableTls(config.rabbitmqTls),
+  };
   const registry: RegistryHolder = { current: initial };
   const metrics = createMetrics();
+  describeProcess(metrics, env, readBuild());
   describeRegistry(metrics, initial);
-  const redis = new RedisLink(env.REDIS_URL, redisTls, env.REDIS_TIMEOUT_MS, log);
+  const redis = redisService(config, tls.redis.options, log);
   const rabbitmq = new RabbitMqLink({
-    url: env.RABBITMQ_URL,
-    tls: rabbitmqTls,
+    urls: env.RABBITMQ_URL,
+    tls: tls.rabbitmq.options,
     topology: {
       outboundQueue: env.RABBITMQ_OUTBOUND_QUEUE,
       heartbeatQueue: env.RABBITMQ_HEARTBEAT_QUEUE,
@@ -64,7 +79,8 @@ export async function startGateway(
     log,
   });
   const publisher = new Publisher(rabbitmq, metrics, env.PUBLISH_TIMEOUT_MS, env.MAX_IN_FLIGHT);
-  const settlement = new Settlement(log);
+  const scripts = new Scripts(redis);
+  const settlement = new Settlement(scripts, log);
   const heartbeat = startHeartbeat({
     publisher,
     registry,
@@ -74,24 +90,33 @@ export async function startGateway(
     serviceName: env.SERVICE_NAME,
     intervalSeconds: env.HEARTBEAT_INTERVAL_SECONDS,
   });
-  const quotaGauges = startQuotaGauges({ registry, redis, metrics, prefix: env.QUOTA_PREFIX });
+  const quotaGauges = startQuotaGauges({
+    registry,
+    redis,
+    metrics,
+    names: keyNames(env.REDIS_MODE, env.QUOTA_PREFIX),
+  });
   redis.onReady(quotaGauges.refreshNow);
+  const certificateGauges = startCertificateGauges(tlsTargets(env, tls), metrics);
   const configReload = new ConfigReload({
     started: config,
     read: readConfig,
     registry,
+    tls,
     metrics,
     log,
     onChange: () => {
       heartbeat.beatNow();
       quotaGauges.refreshNow();
+      certificateGauges.refreshNow();
     },
   });
   let stopping = false;
+  let ending = false;
   const parts = {
     env,
     registry,
-    scripts: new Scripts(redis),
+    scripts,
     settlement,
     publisher,
     metrics,
@@ -100,48 +125,46 @@ export async function startGateway(
     rabbitmq,
     shuttingDown: () => stopping,
   };
-  const server = createHttpServer(createApp(parts, pipeline).callback());
-  await publisher.start(heartbeat.beatNow);
-  const address = await listen(server, env.SERVER_A_HOST, env.SERVER_A_PORT);
+  const serverParts = { env, log, metrics, longestRequestMs: REQUEST_LIMIT_MS, ending: () => ending };
+  const operations = hasOwnOperationsPort(env)
+    ? createOperatorsServer(createOperationsListener(parts, pipeline), serverParts)
+    : undefined;
+  const where = operations === undefined ? 'here' : 'elsewhere';
+  const server = createSendersServer(createListener(parts, pipeline, where), serverParts);
+  publisher.start(heartbeat.beatNow);
+  // The operators' port first: whoever sees the senders' port open finds the other one open as well.
+  const operationsAddress = await operations?.listen(env.SERVER_A_HOST, env.OPERATIONS_PORT ?? 0);
+  const address = await server.listen(env.SERVER_A_HOST, env.SERVER_A_PORT);
 
   return {
-    server,
     address,
+    operationsAddress,
     reload: () => {
       if (!stopping) configReload.reload('signal');
     },
     stop: async () => {
       stopping = true;
       configReload.stop();
+      if (env.SHUTDOWN_DELAY_MS > 0) await delay(env.SHUTDOWN_DELAY_MS);
+      ending = true;
       quotaGauges.stop();
+      certificateGauges.stop();
       heartbeat.stop();
-      await closeServer(server);
+      await server.close();
       await publisher.drain();
-      settlement.close();
       await rabbitmq.close();
+      // After the broker: a confirm that is still awaited ends with its connection.
+      const { givenUp } = await settlement.drain();
       await redis.close();
+      // Last: until here the operators see how the shutdown goes.
+      operations?.closeAtOnce();
+      return { givenUp };
     },
+    cutShort: () => settlement.cutShort(),
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.removeListener('error', reject);
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new Error('not listening on a port'));
-      else resolve(address);
-    });
-  });
-}
-
-/** Stops accepting and waits for the requests in flight; connections are closed as they fall idle. */
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    // A connection that was busy a moment ago falls idle after close() has looked.
-    const sweep = setInterval(() => server.closeIdleConnections(), 50);
-    server.once('close', () => clearInterval(sweep));
-  });
+/** True where the operators' routes have a port of their own; 0 is any free port, so two of them differ. */
+function hasOwnOperationsPort({ OPERATIONS_PORT, SERVER_A_PORT }: Config['env']): boolean {
+  return OPERATIONS_PORT !== undefined && (OPERATIONS_PORT !== SERVER_A_PORT || OPERATIONS_PORT === 0);
 }

@@ -3,11 +3,11 @@ import { describeFaults, type Outcome, runCommandLine } from './command-line/run
 import { announceConfig } from './config/announce.js';
 import { ConfigError } from './config/faults.js';
 import { loadConfig } from './config/load.js';
-import { readVariables } from './config/variables.js';
+import { readVariables, type Variables } from './config/variables.js';
 import { type Gateway, startGateway } from './gateway.js';
-import { createLogging, type Logging } from './logging.js';
+import { createLogging, type Logging } from './logging/log.js';
 
-const readConfig = () => loadConfig(readVariables());
+const readConfig = (instead: Variables = {}) => loadConfig({ ...readVariables(), ...instead });
 
 function reportFaults({ log }: Logging, error: ConfigError): void {
   log.fatal({ faults: error.faults }, 'config.invalid');
@@ -23,20 +23,22 @@ function stopOnSignals(gateway: Gateway, { log, flush, drain }: Logging, timeout
   };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping) {
+      gateway.cutShort();
       log.warn({ signal }, 'shutdown.forced');
       exit(1);
     }
     stopping = true;
     log.info({ signal }, 'shutdown.started');
     setTimeout(() => {
+      gateway.cutShort();
       log.error('shutdown.timed_out');
       exit(1);
     }, timeoutMs);
     gateway
       .stop()
       .then(
-        () => {
-          log.info('shutdown.done');
+        ({ givenUp }) => {
+          log.info({ settlements_given_up: givenUp }, 'shutdown.done');
           return 0;
         },
         (err: unknown) => {
@@ -75,11 +77,14 @@ async function serve(): Promise<void> {
     // From now on: unheard, the signal would end the process.
     process.on('SIGHUP', () => gateway?.reload());
     gateway = await startGateway(config, logging.log, { readConfig });
-    stopOnSignals(gateway, logging, config.env.SHUTDOWN_TIMEOUT_MS);
+    stopOnSignals(gateway, logging, config.env.SHUTDOWN_DELAY_MS + config.env.SHUTDOWN_TIMEOUT_MS);
     logging.log.info(
       {
         address: gateway.address.address,
         port: gateway.address.port,
+        ...(gateway.operationsAddress !== undefined && {
+          operations_port: gateway.operationsAddress.port,
+        }),
         clients: config.registry.clients.length,
         providers: config.registry.providers.length,
         config_fingerprint: config.registry.fingerprints,

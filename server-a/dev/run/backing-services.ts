@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { urlsOf } from '../../src/config/urls.js';
 import { startRabbitMqContainer, startRedisContainer } from '../services/docker-container.js';
 import { rabbitMqScript } from '../services/rabbitmq-environment.js';
 import { startRabbitMqServer } from '../services/rabbitmq-server.js';
@@ -14,6 +15,9 @@ export interface BackingService {
   readonly url: string | undefined;
   /** What a person wants to know of it, in a line. */
   readonly description: string;
+  readonly name: string;
+  /** True where it was started here and ends with the gateway; false for one that was there. */
+  readonly startedHere: boolean;
   stop(): Promise<void>;
 }
 
@@ -72,23 +76,37 @@ function asBackingService(
   kind: string,
   server: { url: string; stop(): Promise<void> },
 ): BackingService {
-  return { url: server.url, description: `${name}: ${kind}, ${server.url}`, stop: () => server.stop() };
+  return {
+    url: server.url,
+    description: `${name}: ${kind}, ${server.url}`,
+    name,
+    startedHere: true,
+    stop: () => server.stop(),
+  };
 }
 
 async function findChosen(
   variable: ServiceVariable,
   settings: Settings,
 ): Promise<BackingService | undefined> {
-  const stop = async () => undefined;
+  const one = {
+    name: variable === 'REDIS_URL' ? 'Redis' : 'RabbitMQ',
+    startedHere: false,
+    stop: async () => undefined,
+  };
   if (settings.env[`${variable}_FILE`]) {
-    return { url: undefined, description: `${variable}: as ${variable}_FILE says`, stop };
+    return { ...one, url: undefined, description: `${variable}: as ${variable}_FILE says` };
   }
   const url = settings.chosenUrl(variable);
   if (url === undefined) return undefined;
-  const address = hostAndPort(url);
-  if (address !== undefined && (await accepts(address))) {
-    return { url, description: `${variable}: yours, at ${address.host}:${address.port}`, stop };
+  // One node that answers is enough: the gateway finds the others.
+  const addresses = urlsOf(url).map(hostAndPort);
+  for (const address of addresses) {
+    if (address !== undefined && (await accepts(address))) {
+      return { ...one, url, description: `${variable}: yours, at ${address.host}:${address.port}` };
+    }
   }
+  const [address] = addresses;
   // Without the user name and password of the URL.
   const where = address === undefined ? 'the address in it' : `${address.host}:${address.port}`;
   process.stderr.write(`Nothing answers at ${where} (${variable}): using a private instance instead.\n`);

@@ -11,7 +11,7 @@ export interface RabbitMqPorts {
   readonly portMapper: number;
 }
 
-/** The node's name: the data directory depends on it, so it is the same for every broker and port. */
+/** The name of a node that is alone: the data directory depends on it, so it is the same for every broker and port. */
 export const RABBITMQ_NODE_NAME = 'gateway@localhost';
 
 /**
@@ -47,18 +47,27 @@ export interface PreparedRabbitMq {
 }
 
 /**
- * Writes the configuration of a private broker into `dataDir`: listens on 127.0.0.1 only, has no plugins
- * (so that it starts fast), and does not raise an alarm on a small disk.
+ * Writes the configuration of a private broker into `dataDir`: listens on 127.0.0.1 only, and does not raise an
+ * alarm on a small disk.
  * @param dataDir absolute path.
- * @param extraConfig more lines of `rabbitmq.conf`.
+ * @param more `extraConfig`: more lines of `rabbitmq.conf`; `plugins`: what to enable (none = the fastest start);
+ *   `nodeName`: the Erlang node's name; nodes of one cluster share a port mapper, and differ in this.
  * @throws Error when RabbitMQ is not installed.
  */
 export async function prepareRabbitMq(
   dataDir: string,
   ports: RabbitMqPorts,
-  extraConfig: readonly string[] = [],
+  {
+    extraConfig = [],
+    plugins = [],
+    nodeName = RABBITMQ_NODE_NAME,
+  }: {
+    readonly extraConfig?: readonly string[];
+    readonly plugins?: readonly string[];
+    readonly nodeName?: string;
+  } = {},
 ): Promise<PreparedRabbitMq> {
-  const env = brokerEnvironment(dataDir, ports);
+  const env = brokerEnvironment(dataDir, ports, nodeName);
   const ctlPath = join(dataDir, 'rabbitmqctl');
   const ctl = await rabbitMqScript('rabbitmqctl');
   const assignments = Object.entries(env).map(([name, value]) => shellQuote(`${name}=${value}`));
@@ -69,7 +78,7 @@ export async function prepareRabbitMq(
       mode: 0o400,
       flag: 'wx',
     }).catch(ignoreExisting),
-    writeFile(join(dataDir, 'enabled_plugins'), '[].\n'),
+    writeFile(join(dataDir, 'enabled_plugins'), `[${plugins.join(',')}].\n`),
     writeFile(
       join(dataDir, 'rabbitmq.conf'),
       [
@@ -85,13 +94,13 @@ export async function prepareRabbitMq(
   return { env, ctlPath };
 }
 
-function brokerEnvironment(dataDir: string, ports: RabbitMqPorts): Record<string, string> {
+function brokerEnvironment(dataDir: string, ports: RabbitMqPorts, nodeName: string): Record<string, string> {
   const localOnly = '-kernel inet_dist_use_interface {127,0,0,1}';
   return {
     HOME: join(dataDir, 'home'),
     ERL_EPMD_PORT: String(ports.portMapper),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    RABBITMQ_NODENAME: RABBITMQ_NODE_NAME,
+    RABBITMQ_NODENAME: nodeName,
     RABBITMQ_NODE_PORT: String(ports.amqp),
     RABBITMQ_DIST_PORT: String(ports.distribution),
     RABBITMQ_CONFIG_FILE: join(dataDir, 'rabbitmq.conf'),

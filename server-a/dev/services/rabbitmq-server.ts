@@ -6,7 +6,12 @@ import { promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { findFreePort, startOnPort } from './free-port.js';
 import type { ManagedServer } from './managed-server.js';
-import { prepareRabbitMq, RABBITMQ_NODE_NAME, rabbitMqScript } from './rabbitmq-environment.js';
+import {
+  type PreparedRabbitMq,
+  prepareRabbitMq,
+  RABBITMQ_NODE_NAME,
+  rabbitMqScript,
+} from './rabbitmq-environment.js';
 import { ServiceProcess } from './service-process.js';
 
 /** What kind of RabbitMQ to start. */
@@ -17,6 +22,8 @@ export interface RabbitMqServerOptions {
   readonly port?: number;
   /** More lines of `rabbitmq.conf`, for instance a TLS listener. */
   readonly extraConfig?: readonly string[];
+  /** Plugins to enable, such as `rabbitmq_prometheus`; each makes the start slower. Default: none. */
+  readonly plugins?: readonly string[];
 }
 
 /** A private RabbitMQ node, and its administration. */
@@ -45,7 +52,7 @@ const PROBE_TIMEOUT_MS = 2_000;
 const CTL_TIMEOUT_MS = 30_000;
 
 /**
- * Starts a private RabbitMQ on 127.0.0.1 (user guest, no plugins) with a port mapper of its own, and resolves
+ * Starts a private RabbitMQ on 127.0.0.1 (user guest) with a port mapper of its own, and resolves
  * when a client can log in. Works as root and as any other user.
  * @throws Error with the end of the broker's log when it does not start, when RabbitMQ is not installed, or
  *   when the port asked for is in use.
@@ -54,6 +61,7 @@ export async function startRabbitMqServer({
   dataDir,
   port,
   extraConfig = [],
+  plugins = [],
 }: RabbitMqServerOptions): Promise<RabbitMqServer> {
   // Erlang changes its working directory, so a relative path would mean another place.
   const directory = resolve(dataDir);
@@ -61,69 +69,87 @@ export async function startRabbitMqServer({
   const command = await rabbitMqScript('rabbitmq-server');
   return startOnPort(port, async (amqp) => {
     const ports = { amqp, distribution: await findFreePort(), portMapper: await findFreePort() };
-    const prepared = await prepareRabbitMq(directory, ports, extraConfig);
-    const env = { ...process.env, ...prepared.env };
-    const portMapper = new ServiceProcess({
-      name: "Erlang's port mapper",
-      port: ports.portMapper,
-      command: 'epmd',
-      args: ['-address', '127.0.0.1', '-port', String(ports.portMapper)],
-      env,
-      logFile: join(directory, 'epmd.log'),
-      probe: () => acceptsConnections(ports.portMapper),
-      readyWithinMs: READY_WITHIN_MS,
-      stopWithinMs: STOP_WITHIN_MS,
-    });
-    const url = `amqp://guest:guest@127.0.0.1:${amqp}/`;
-    const broker = new ServiceProcess({
-      name: 'RabbitMQ',
-      port: amqp,
-      command,
-      args: [],
-      env,
-      logFile: join(directory, 'rabbitmq.log'),
-      probe: () => acceptsLogin(url),
-      readyWithinMs: READY_WITHIN_MS,
-      stopWithinMs: STOP_WITHIN_MS,
-    });
-    const server = new BrokerWithPortMapper(amqp, url, broker, portMapper, prepared.ctlPath);
+    const prepared = await prepareRabbitMq(directory, ports, { extraConfig, plugins });
+    const portMapper = portMapperProcess(ports.portMapper, directory);
+    const broker = brokerProcess(command, amqp, directory, prepared);
+    const server = new Broker(amqp, broker, prepared.ctlPath, RABBITMQ_NODE_NAME, portMapper);
     await server.start();
     return server;
   });
 }
 
-class BrokerWithPortMapper implements RabbitMqServer {
-  readonly nodeName = RABBITMQ_NODE_NAME;
+/** Erlang's port mapper, by which nodes and rabbitmqctl find each other's ports. */
+export function portMapperProcess(port: number, directory: string): ServiceProcess {
+  return new ServiceProcess({
+    name: "Erlang's port mapper",
+    port,
+    command: 'epmd',
+    args: ['-address', '127.0.0.1', '-port', String(port)],
+    env: process.env,
+    logFile: join(directory, 'epmd.log'),
+    probe: () => acceptsConnections(port),
+    readyWithinMs: READY_WITHIN_MS,
+    stopWithinMs: STOP_WITHIN_MS,
+  });
+}
+
+/** One node's process; ready when a client can log in. @param command path of `rabbitmq-server` */
+export function brokerProcess(
+  command: string,
+  port: number,
+  directory: string,
+  { env }: PreparedRabbitMq,
+): ServiceProcess {
+  return new ServiceProcess({
+    name: 'RabbitMQ',
+    port,
+    command,
+    args: [],
+    env: { ...process.env, ...env },
+    logFile: join(directory, 'rabbitmq.log'),
+    probe: () => acceptsLogin(urlOf(port)),
+    readyWithinMs: READY_WITHIN_MS,
+    stopWithinMs: STOP_WITHIN_MS,
+  });
+}
+
+const urlOf = (port: number): string => `amqp://guest:guest@127.0.0.1:${port}/`;
+
+/** A node, with its port mapper unless that is somebody else's to start and end. */
+export class Broker implements RabbitMqServer {
+  readonly url: string;
 
   constructor(
     readonly port: number,
-    readonly url: string,
     private readonly broker: ServiceProcess,
-    private readonly portMapper: ServiceProcess,
     readonly ctlPath: string,
-  ) {}
+    readonly nodeName: string,
+    private readonly portMapper?: ServiceProcess,
+  ) {
+    this.url = urlOf(port);
+  }
 
   get pid(): number | undefined {
     return this.broker.pid;
   }
 
   async start(): Promise<void> {
-    await this.portMapper.start();
+    await this.portMapper?.start();
     try {
       await this.broker.start();
     } catch (error) {
-      await this.portMapper.kill();
+      await this.portMapper?.kill();
       throw error;
     }
   }
 
   async stop(): Promise<void> {
     await this.broker.stop();
-    await this.portMapper.kill();
+    await this.portMapper?.kill();
   }
 
   async kill(): Promise<void> {
-    await Promise.all([this.broker.kill(), this.portMapper.kill()]);
+    await Promise.all([this.broker.kill(), this.portMapper?.kill()]);
   }
 
   freeze(): void {

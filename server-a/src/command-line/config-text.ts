@@ -8,14 +8,18 @@ export function configText(summary: ConfigSummary): string {
     section('Service', [
       ['name', service.name],
       ['address', `${service.host}:${service.port}`],
+      ...(service.operations_port === undefined
+        ? []
+        : [['operations', `${service.host}:${service.operations_port}`]]),
     ]),
     section(`Clients: ${clients.total}, of which ${clients.active} active`, [
-      ['name', 'API key', 'active', 'daily quota'],
-      ...clients.listed.map(({ name, masked_key, active, daily_quota }) => [
+      ['name', 'API key', 'active', 'daily quota', 'per second'],
+      ...clients.listed.map(({ name, masked_key, active, daily_quota, max_per_second = '' }) => [
         name,
         masked_key,
         yesNo(active),
         String(daily_quota),
+        String(max_per_second),
       ]),
     ]),
     section(`Providers: ${providers.total}, of which ${providers.available} available`, [
@@ -31,12 +35,16 @@ export function configText(summary: ConfigSummary): string {
       ['clients', config_fingerprint.clients],
       ['providers', config_fingerprint.providers],
     ]),
-    section('Redis', serviceRows(redis)),
+    section('Redis', [
+      ['mode', redis.mode],
+      ...(redis.master === undefined ? [] : [['master', redis.master]]),
+      ...serviceRows(redis),
+    ]),
     section('RabbitMQ', serviceRows(rabbitmq)),
     section('Queues', [
       ['messages', `${queues.outbound} (${queues.type})`],
       ['dead letters', `${queues.dead_letters} (${queues.type})`],
-      ['heartbeats', `${queues.heartbeat} (classic)`],
+      ['heartbeats', `${queues.heartbeat} (${queues.type})`],
     ]),
     section(
       'Limits and policies',
@@ -46,18 +54,15 @@ export function configText(summary: ConfigSummary): string {
 }
 
 function serviceRows({ url, tls }: ServiceSummary): string[][] {
-  if (tls === undefined)
-    return [
-      ['URL', url],
-      ['TLS', 'no'],
-    ];
+  const urls = url.split(', ').map((one, index) => [index === 0 ? 'URL' : '', one]);
+  if (tls === undefined) return [...urls, ['TLS', 'no']];
   const authorities = tls.authorities.map(({ subject, valid_until }) => [
     'authority',
     `${subject}, valid until ${valid_until}`,
   ]);
   const own = tls.client_certificate;
   return [
-    ['URL', url],
+    ...urls,
     ['TLS', 'yes'],
     ...(authorities.length > 0 ? authorities : [['authority', 'those of Node.js']]),
     ['own certificate', own === undefined ? 'none' : `${own.subject}, valid until ${own.valid_until}`],

@@ -8,7 +8,7 @@ const COLUMNS = 110;
 /** Returns the text of `--help`. */
 export function helpText(): string {
   const options = Object.entries(OPTIONS).map(([name, option]): [string, string] => [
-    'short' in option ? `-${option.short}, --${name}` : `    --${name}`,
+    `${'short' in option ? `-${option.short}, ` : '    '}--${name}${'value' in option ? ` ${option.value}` : ''}`,
     option.help,
   ]);
   const variables = Object.entries(ENVIRONMENT.describe().fields).map(([name, field]): [string, string] => {

@@ -1,4 +1,4 @@
-import type { Log } from '../logging.js';
+import type { Log } from '../logging/log.js';
 import type { Config } from './load.js';
 import { configSummary } from './summary.js';
 import { configWarnings } from './warnings.js';

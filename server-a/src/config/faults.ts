@@ -4,6 +4,8 @@ export interface ConfigFault {
   /** Place inside a JSON value, for instance `[client 2].daily_quota`; '' for the variable as a whole. */
   readonly path: string;
   readonly message: string;
+  /** Name of the client that it is about, where that is known: its number alone is hard to find among thousands. */
+  readonly client?: string;
 }
 
 /** Receives a fault. */
@@ -11,7 +13,12 @@ export type AddFault = (fault: ConfigFault) => void;
 
 /** Puts faults into lines for people, each indented and with its end of line. */
 export function faultLines(faults: readonly ConfigFault[]): string {
-  return faults.map(({ variable, path, message }) => `  ${variable}${path} ${message}\n`).join('');
+  return faults
+    .map(({ variable, path, message, client }) => {
+      const about = client === undefined ? '' : ` (client ${JSON.stringify(client)})`;
+      return `  ${variable}${path} ${message}${about}\n`;
+    })
+    .join('');
 }
 
 /** Thrown once, with every fault that was found. */

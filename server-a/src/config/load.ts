@@ -1,5 +1,5 @@
 /**
- * The only reader of the environment: takes variables and the files that they name, and returns a checked
+ * Takes the environment's variables and the files that they name, and returns a checked
  * configuration or every fault at once.
  */
 import * as yup from 'yup';
@@ -7,6 +7,8 @@ import { deadLetterQueue } from '../rabbitmq/topology.js';
 import { ENVIRONMENT, type Environment, FILE_VARIABLES } from './environment.js';
 import { type AddFault, ConfigError, type ConfigFault } from './faults.js';
 import { readFile } from './files.js';
+import { mountedByThemselves } from './mounts.js';
+import { checkRedisMode } from './redis-mode.js';
 import { type Registry, readRegistry } from './registry.js';
 import { readTls, type TlsFiles } from './tls.js';
 import type { Variables } from './variables.js';
@@ -20,6 +22,10 @@ export interface Config {
   readonly registryFiles: readonly string[];
   readonly redisTls: TlsFiles;
   readonly rabbitmqTls: TlsFiles;
+  /** Files that those were read from. */
+  readonly tlsFiles: readonly string[];
+  /** Variables whose file is mounted by itself: one that is put in its place is never seen. */
+  readonly fixedFiles: readonly string[];
 }
 
 /**
@@ -40,13 +46,32 @@ export function loadConfig(source: Variables): Config {
   });
   const redisTls = readTls('REDIS', given, add);
   const rabbitmqTls = readTls('RABBITMQ', given, add);
-  if (env !== undefined) checkQueues(env, add);
+  if (env !== undefined) {
+    checkQueues(env, add);
+    checkRedisMode(env, add);
+  }
   if (env === undefined || registry === undefined || faults.length > 0) throw new ConfigError(faults);
-  return { env, registry, registryFiles: registryFiles(source), redisTls, rabbitmqTls };
+  return {
+    env,
+    registry,
+    registryFiles: filesOf(source, REGISTRY_FILES),
+    redisTls,
+    rabbitmqTls,
+    tlsFiles: filesOf(source, TLS_FILES),
+    fixedFiles: [...REGISTRY_FILES, ...TLS_FILES].filter(
+      (name) => mountedByThemselves(filesOf(source, [name])).length > 0,
+    ),
+  };
 }
 
-function registryFiles(source: Variables): string[] {
-  return ['CLIENT_CONFIG_FILE', 'PROVIDERS_CONFIG_FILE'].flatMap((name) => source[name] || []);
+/** Variables that name files which are read again while the gateway serves. */
+const REGISTRY_FILES = ['CLIENT_CONFIG_FILE', 'PROVIDERS_CONFIG_FILE'];
+const TLS_FILES = ['REDIS', 'RABBITMQ'].flatMap((service) =>
+  ['CA', 'CERT', 'KEY'].map((part) => `${service}_TLS_${part}_FILE`),
+);
+
+function filesOf(source: Variables, names: readonly string[]): string[] {
+  return names.flatMap((name) => source[name] || []);
 }
 
 /** A heartbeat among messages, or among dead letters, would be taken for one. */

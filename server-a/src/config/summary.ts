@@ -1,7 +1,7 @@
 /** The configuration as an operator wants to see it: everything that decides, and no secret. */
 import { deadLetterQueue } from '../rabbitmq/topology.js';
 import type { Config } from './load.js';
-import type { Client, Fingerprints, Provider } from './registry.js';
+import type { Client, Fingerprints, Provider, Registry } from './registry.js';
 import { certificatesIn, type TlsFiles } from './tls.js';
 import { asksForTls, withoutCredentials } from './urls.js';
 
@@ -13,12 +13,15 @@ export interface Listed<T> {
   readonly not_listed: number;
 }
 
-/** A client; its key masked as in every log line. */
+/** A client; its id is not here, for it can be an API key. */
 export interface ClientSummary {
   readonly name: string;
+  /** Its API key, masked as in every log line; several are separated by commas, each with its end if it has one. */
   readonly masked_key: string;
   readonly active: boolean;
   readonly daily_quota: number;
+  /** Absent where the client has none. */
+  readonly max_per_second?: number;
 }
 
 /** A provider with its states. */
@@ -38,7 +41,7 @@ export interface CertificateSummary {
 
 /** Where a service is, and how it is reached. */
 export interface ServiceSummary {
-  /** Without user, password and parameters. */
+  /** Without user, password and parameters; several are separated by commas. */
   readonly url: string;
   /** Absent where the connection is not encrypted. */
   readonly tls?: {
@@ -51,11 +54,21 @@ export interface ServiceSummary {
 
 /** What {@link configSummary} returns. Names are those of log fields. */
 export interface ConfigSummary {
-  readonly service: { readonly name: string; readonly host: string; readonly port: number };
+  readonly service: {
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+    /** Absent where the operators' routes are on the senders' port. */
+    readonly operations_port?: number;
+  };
   readonly clients: Listed<ClientSummary> & { readonly active: number };
   readonly providers: Listed<ProviderSummary> & { readonly available: number };
   readonly config_fingerprint: Fingerprints;
-  readonly redis: ServiceSummary;
+  readonly redis: ServiceSummary & {
+    readonly mode: string;
+    /** With `sentinel`: what the sentinels are asked for. */
+    readonly master?: string;
+  };
   readonly rabbitmq: ServiceSummary;
   readonly queues: {
     readonly outbound: string;
@@ -77,10 +90,16 @@ export function configSummary(
   { env, registry, redisTls, rabbitmqTls }: Config,
   most = Number.POSITIVE_INFINITY,
 ): ConfigSummary {
+  const keys = maskedKeys(registry);
   return {
-    service: { name: env.SERVICE_NAME, host: env.SERVER_A_HOST, port: env.SERVER_A_PORT },
+    service: {
+      name: env.SERVICE_NAME,
+      host: env.SERVER_A_HOST,
+      port: env.SERVER_A_PORT,
+      ...(env.OPERATIONS_PORT !== undefined && { operations_port: env.OPERATIONS_PORT }),
+    },
     clients: {
-      ...listed(registry.clients, most, clientSummary),
+      ...listed(registry.clients, most, (client) => clientSummary(client, keys.get(client))),
       active: registry.clients.filter(({ isActive }) => isActive).length,
     },
     providers: {
@@ -88,7 +107,11 @@ export function configSummary(
       available: registry.providers.filter(({ isAvailable }) => isAvailable).length,
     },
     config_fingerprint: registry.fingerprints,
-    redis: serviceSummary(env.REDIS_URL, redisTls),
+    redis: {
+      mode: env.REDIS_MODE,
+      ...(env.REDIS_MODE === 'sentinel' && { master: env.REDIS_SENTINEL_MASTER }),
+      ...serviceSummary(env.REDIS_URL, redisTls),
+    },
     rabbitmq: serviceSummary(env.RABBITMQ_URL, rabbitmqTls),
     queues: {
       outbound: env.RABBITMQ_OUTBOUND_QUEUE,
@@ -105,6 +128,8 @@ export function configSummary(
       publish_timeout_ms: env.PUBLISH_TIMEOUT_MS,
       redis_timeout_ms: env.REDIS_TIMEOUT_MS,
       max_in_flight: env.MAX_IN_FLIGHT,
+      shutdown_delay_ms: env.SHUTDOWN_DELAY_MS,
+      max_connections: env.MAX_CONNECTIONS,
       shutdown_timeout_ms: env.SHUTDOWN_TIMEOUT_MS,
       log_level: env.LOG_LEVEL,
     },
@@ -120,8 +145,29 @@ function listed<Item, Shown>(
   return { total: items.length, listed: shown, not_listed: items.length - shown.length };
 }
 
-function clientSummary({ name, maskedKey, isActive, dailyQuota }: Client): ClientSummary {
-  return { name, masked_key: maskedKey, active: isActive, daily_quota: dailyQuota };
+/** Returns the API keys of each client, masked. */
+function maskedKeys({ apiKeysByHash }: Registry): Map<Client, string[]> {
+  const keys = new Map<Client, string[]>();
+  for (const { client, maskedKey, notAfterMs } of apiKeysByHash.values()) {
+    const end = notAfterMs === undefined ? '' : ` (until ${new Date(notAfterMs).toISOString()})`;
+    const others = keys.get(client);
+    if (others === undefined) keys.set(client, [maskedKey + end]);
+    else others.push(maskedKey + end);
+  }
+  return keys;
+}
+
+function clientSummary(
+  { name, isActive, dailyQuota, maxPerSecond }: Client,
+  maskedKeys: readonly string[] = [],
+): ClientSummary {
+  return {
+    name,
+    masked_key: maskedKeys.join(', '),
+    active: isActive,
+    daily_quota: dailyQuota,
+    ...(maxPerSecond !== undefined && { max_per_second: maxPerSecond }),
+  };
 }
 
 function providerSummary({ name, isActive, isOperational, aliases }: Provider, most: number) {

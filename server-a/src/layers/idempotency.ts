@@ -1,219 +1,232 @@
-import { hash } from 'node:crypto';
 import type { Next } from 'koa';
-import { acceptedBody, answerJson, setHeader } from '../answers.js';
-import { attemptTokens } from '../attempt-tokens.js';
-import { clientOf } from '../client-lookup.js';
+import type { Admission, Refusal } from '../attempt/admission.js';
+import type { Admitted, Attempt } from '../attempt/attempt.js';
+import { bodyDigest } from '../attempt/body-digest.js';
+import { outcomeOf, type PublishEnd } from '../attempt/outcomes.js';
+import { ownerNames } from '../attempt/owners.js';
+import type { Settlement } from '../attempt/settlement.js';
+import { deadlineOf, HOLD_MS, REQUEST_LIMIT_MS, settleLimitMs } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
-import type { Client } from '../config/registry.js';
-import { type ApiError, internalError, invalidPayload, renderError, toApiError } from '../errors.js';
-import { giveUnitBack } from '../give-unit-back.js';
-import { parseIdempotencyKey } from '../idempotency-key.js';
-import type { Log } from '../logging.js';
+import { ApiError, internalError, renderError, toApiError } from '../errors.js';
+import type { Log } from '../logging/log.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
-import type { LateOutcome } from '../rabbitmq/publisher.js';
-import { idempotencyRecordKey } from '../redis/keys.js';
-import type { ClaimReply, ClaimRequest, Scripts } from '../redis/scripts.js';
-import { readBody } from '../request-body.js';
-import type { Claim, Context, Layer } from '../request-state.js';
-import type { Settlement } from '../settlement.js';
-import { fromCompact, newTrackingId, toCompact } from '../tracking-id.js';
+import type { LateEnd } from '../rabbitmq/publish-link.js';
+import type { RedisClock } from '../redis/clock.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { AttemptScripts, Ending, SettleReply } from '../redis/scripts.js';
+import { parseIdempotencyKey } from '../request/idempotency-key.js';
+import { standingAnswers } from '../request/standing-answers.js';
+import { fromEarlierLayer, type Layer, type SendContext } from '../request/state.js';
+import { hideQuota } from './quota.js';
 
 /** What this layer needs. */
 export interface IdempotencyParts {
-  readonly scripts: Scripts;
+  readonly admission: Admission;
   readonly settlement: Settlement;
+  readonly clock: Pick<RedisClock, 'now'>;
+  readonly names: KeyNames;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Seconds that an answer is kept. */
   readonly ttlSeconds: number;
-  /** Milliseconds that a claim is good for: longer than the longest path of a request. */
-  readonly leaseMs: number;
-  /** A used key with another body: refuse it, instead of replaying and warning. */
-  readonly rejectMismatch: boolean;
+  /** Milliseconds that a call to Redis may take. */
+  readonly timeoutMs: number;
 }
 
-/** Milliseconds that a twin waits for the first one's answer: with its first and last look it still answers within 3 s. */
-const TWIN_WAIT_MS = 1900;
-/** Milliseconds between a twin's looks: soon at first (most answers are a few milliseconds away), then more rarely. */
-const TWIN_PAUSE = { firstMs: 4, maxMs: 100 };
-/**
- * Milliseconds that a claim is held for a confirm that did not come in time: longer than a silent connection lasts (two
- * AMQP heartbeats and a half), after which the outcome is settled one way or the other.
- */
-const HOLD_MS = 15_000;
-/** Characters of the hash that tell one body from another: 60 bits. */
-const FINGERPRINT_LENGTH = 10;
+/** Milliseconds that a temporary refusal is kept for its key, at the most. */
+const TEMPORARY_MS = 60_000;
 
 /**
- * Lets each idempotency key through once. A later request with the key is given the first one's answer, byte for byte;
- * one that comes meanwhile waits for it, on any replica. After a failure or a crash the key goes on under the tracking
- * id that it got with its first claim.
+ * Lets each idempotency key through once; a later request with the key is given the first one's answer, byte for byte.
+ *
+ * The outermost layer of a keyed request: it prepares the attempt, and the quota layer claims and charges in one call. On
+ * the way back there are three cases. The attempt was admitted: its outcome is settled. Something stands under the key:
+ * that is the answer. The request was refused from within before it was admitted: the key is asked, and the refusal holds
+ * only if the key has no record.
  */
 export function idempotency(parts: IdempotencyParts): Layer {
-  const { scripts, metrics, log } = parts;
-  // A record must outlive the work on its key, however short answers are kept.
-  const openTtlSeconds = Math.max(parts.ttlSeconds, Math.ceil((parts.leaseMs + HOLD_MS) / 1000));
-  const nextOwner = attemptTokens();
-  const count = outcomeCounters(metrics);
-
+  const letThroughOnce = onceForEachKey(parts);
   return function idempotency(ctx, next) {
     const header = ctx.req.headers['idempotency-key'];
-    const client = clientOf(ctx);
+    const { apiKey, client } = ctx.state;
     // An unregistered or inactive client gets its 401 from the next layer, and leaves nothing in Redis.
-    if (header === undefined || client?.isActive !== true) return next();
-    return letThroughOnce(ctx, next, client, String(header));
+    if (header === undefined || apiKey === undefined || client?.isActive !== true) return next();
+    return letThroughOnce(ctx, next, parseIdempotencyKey(String(header)));
+  };
+}
+
+/**
+ * Returns what {@link idempotency} does with a key of an active client, for the items of a batch too: they bring scripts
+ * that gather their calls.
+ */
+export function onceForEachKey(parts: IdempotencyParts) {
+  const { admission, settlement, clock, metrics, log } = parts;
+  const nextOwner = ownerNames();
+  const count = outcomeCounters(metrics);
+  const answerStanding = standingAnswers({ clock, log, count });
+  const answerLifeMs = parts.ttlSeconds * 1000;
+
+  return (ctx: SendContext, next: Next, key: string, scripts?: AttemptScripts): Promise<void> => {
+    const client = fromEarlierLayer(ctx, 'client');
+    const { maskedKey } = fromEarlierLayer(ctx, 'apiKey');
+    const recordKey = parts.names.record(client.id, key);
+    const ofItsOwn = { client, maskedKey, key, recordKey, owner: nextOwner() };
+    const attempt = scripts === undefined ? ofItsOwn : { ...ofItsOwn, scripts };
+    ctx.state.attempt = attempt;
+    return letThroughOnce(ctx, next, attempt);
   };
 
-  async function letThroughOnce(ctx: Context, next: Next, client: Client, header: string): Promise<void> {
-    const key = parseIdempotencyKey(header);
-    const body = await readBody(ctx);
-    const request: ClaimRequest = {
-      record: idempotencyRecordKey(client.key, key),
-      candidate: toCompact(newTrackingId()),
-      owner: nextOwner(),
-      fingerprint: hash('sha256', body, 'base64url').slice(0, FINGERPRINT_LENGTH),
-      leaseMs: parts.leaseMs,
-      ttlSeconds: openTtlSeconds,
-      strict: parts.rejectMismatch,
-    };
-    let reply = await scripts.claim(request);
-    if (reply.status === 'in_flight') reply = await waitForTwin(ctx, request);
-    ctx.state.trackingId = fromCompact(reply.id);
-    if (reply.status === 'mismatch' || reply.mismatch) reportMismatch(ctx, client);
-    if (reply.status === 'mismatch') throw mismatch();
-    if (reply.status === 'done') {
-      replay(ctx, reply);
-      return;
-    }
-    count(reply.takenOver ? 'taken_over' : 'claimed');
-    const { record, owner, fingerprint } = request;
-    const { id, paid, deadOwners } = reply;
-    const claim: Claim = { record, owner, fingerprint, id, paid, deadOwners };
-    ctx.state.claim = claim;
+  async function letThroughOnce(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
+    let error: ApiError | undefined;
     try {
       await next();
     } catch (thrown) {
-      const error = toApiError(thrown);
-      if (error.code === 'INTERNAL_ERROR') await giveBack(ctx, claim);
-      else
-        await store(claim, error.status, renderError(error, ctx.state.trackingId, isoNow()), keptFor(error));
-      throw error;
+      error = toApiError(thrown);
     }
-    // The answer goes out when it is stored, or when it is known that it cannot be now.
-    await store(claim, 202, '', parts.ttlSeconds * 1000);
-  }
-
-  /** Looks again until the twin that holds the key has answered or given up; then this one replays, or goes on. */
-  async function waitForTwin(
-    ctx: Context,
-    request: ClaimRequest,
-  ): Promise<Exclude<ClaimReply, { status: 'in_flight' }>> {
-    count('waited');
-    const waitUntil = performance.now() + TWIN_WAIT_MS;
-    for (let pauseMs = TWIN_PAUSE.firstMs; ; pauseMs = Math.min(2 * pauseMs, TWIN_PAUSE.maxMs)) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      const reply = await scripts.claim(request).catch((error: unknown) => {
-        throw internalError('unknown', error);
-      });
-      if (reply.status !== 'in_flight') return reply;
-      if (performance.now() + pauseMs > waitUntil) {
-        ctx.state.trackingId = fromCompact(reply.id);
-        throw internalError(
-          'unknown',
-          new Error('the request that holds this idempotency key has not ended'),
-        );
-      }
-    }
-  }
-
-  /** Milliseconds that a refusal is kept: no longer than it tells the sender to wait. */
-  function keptFor(error: ApiError): number {
-    const retryAfter = error.headers['Retry-After'];
-    const seconds =
-      retryAfter === undefined ? parts.ttlSeconds : Math.min(Number(retryAfter), parts.ttlSeconds);
-    return seconds * 1000;
-  }
-
-  async function store(claim: Claim, httpStatus: number, body: string, ttlMs: number): Promise<void> {
-    const { record, owner, id, fingerprint } = claim;
-    const write = () => scripts.store({ record, owner, id, fingerprint, httpStatus, body, ttlMs });
     try {
-      if (!(await write())) count('lost');
-    } catch (err) {
-      count('store_failed');
-      parts.settlement.retryLater('store', write, err);
+      const { admitted } = ctx.state;
+      if (admitted === undefined) await answerNotAdmitted(ctx, attempt, error);
+      else {
+        const reply = await settle(ctx, attempt, admitted, error);
+        answerAdmitted(ctx, attempt, admitted, error, reply);
+      }
+    } catch (thrown) {
+      // What nobody foresaw on the way back can come after a publish.
+      throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
     }
   }
 
-  function release(
-    claim: Claim,
-    paid: boolean,
-    holdMs: number,
-    done?: (ours: boolean) => void,
-  ): Promise<void> {
-    const { record, owner } = claim;
-    const write = () => scripts.release({ record, owner, paid, holdMs, ttlSeconds: openTtlSeconds });
-    return parts.settlement.settle('release', write, done);
+  async function answerNotAdmitted(ctx: SendContext, attempt: Attempt, error: ApiError | undefined) {
+    const { standing } = ctx.state;
+    if (standing === undefined) await refuse(ctx, attempt, error ?? noAnswer());
+    else if (standing.status === 'nothing' || standing.status === 'unanswered') throw error ?? noAnswer();
+    else answerStanding(ctx, attempt, standing);
   }
 
-  /** Gives the key back after an INTERNAL_ERROR; while a confirm may still come, holds it and settles it later. */
-  async function giveBack(ctx: Context, claim: Claim): Promise<void> {
+  /** Ends an admitted attempt as the table of outcomes says; resolves to what then stands under the key. */
+  function settle(ctx: SendContext, attempt: Attempt, admitted: Admitted, error: ApiError | undefined) {
+    count(admitted.takenOver ? 'taken_over' : 'claimed');
+    if (error !== undefined) hideQuota(ctx);
+    const { ending } = endOf(admitted, publishEndOf(ctx));
+    const limitMs = settleLimitMs(deadlineOf(ctx), parts.timeoutMs);
+    return settlement.end(attempt, admitted, ending, durationOf(ending), limitMs);
+  }
+
+  /** Answers an admitted attempt by what stands under the key now that the attempt is settled. */
+  function answerAdmitted(
+    ctx: SendContext,
+    attempt: Attempt,
+    admitted: Admitted,
+    error: ApiError | undefined,
+    reply: SettleReply | undefined,
+  ): void {
     const { published } = ctx.state;
-    if (published?.kind !== 'unknown') {
-      await release(claim, claim.paid, 0);
-    } else if (published.reason === 'connection_lost') {
-      await release(claim, true, 0);
-    } else {
-      await release(claim, true, HOLD_MS);
-      void published.late.then((outcome) => settleLate(ctx, claim, outcome));
+    if (published?.end === 'timed_out') {
+      void published.late.then((end) => settleLate(ctx, attempt, admitted, end));
     }
-  }
-
-  function settleLate(ctx: Context, claim: Claim, outcome: LateOutcome): Promise<void> {
-    const { trackingId, trace } = ctx.state;
-    log.warn({ outcome, tracking_id: trackingId, trace_id: trace?.traceId }, 'publish.settled_late');
-    if (outcome === 'confirmed') return store(claim, 202, '', parts.ttlSeconds * 1000);
-    if (outcome === 'unknown') return release(claim, true, 0);
-    const { charge } = ctx.state;
-    return release(claim, claim.paid, 0, (ours) => {
-      // Not ours any more: the next owner goes on with the unit that is paid.
-      if (!ours || charge === undefined) return;
-      void giveUnitBack(parts, charge, true);
-    });
-  }
-
-  function replay(ctx: Context, reply: Extract<ClaimReply, { status: 'done' }>): void {
-    ctx.state.replayed = true;
-    count('replayed');
-    setHeader(ctx, 'Idempotent-Replayed', 'true');
-    if (reply.httpStatus === 202) {
-      answerJson(ctx, 202, acceptedBody(fromCompact(reply.id)));
+    const { accepted } = endOf(admitted, publishEndOf(ctx));
+    if (accepted === 'yes') {
+      // The answer goes out when it is stored, or when it is known that it cannot be now.
+      if (reply === undefined) count('store_failed');
+      else if (reply.status !== 'answered' || reply.id !== admitted.id) answerOther(ctx, attempt, reply);
       return;
     }
-    // Kept no longer than its Retry-After, so what is left of the record is what is left to wait.
-    if (reply.httpStatus === 429 || reply.httpStatus === 503) {
-      setHeader(ctx, 'Retry-After', String(Math.max(1, Math.ceil(reply.leftMs / 1000))));
+    if (reply?.status === 'answered') answerOther(ctx, attempt, reply);
+    // `no` is Redis's word: the record is gone.
+    else {
+      const isGone = reply?.status === 'withdrawn' || reply?.status === 'absent';
+      throw told(accepted === 'no' && isGone ? 'no' : 'unknown', error);
     }
-    answerJson(ctx, reply.httpStatus, reply.body);
   }
 
-  function reportMismatch(ctx: Context, client: Client): void {
-    count('mismatch');
-    setHeader(ctx, 'Idempotency-Mismatch', 'true');
+  /** Answers with what another attempt left under the key. */
+  function answerOther(ctx: SendContext, attempt: Attempt, reply: SettleReply): void {
+    count('lost');
+    hideQuota(ctx);
+    if (reply.status !== 'answered') throw told('unknown', undefined);
+    answerStanding(ctx, attempt, reply);
+  }
+
+  async function settleLate(
+    ctx: SendContext,
+    attempt: Attempt,
+    admitted: Admitted,
+    end: LateEnd,
+  ): Promise<void> {
     log.warn(
       {
-        tracking_id: ctx.state.trackingId,
+        outcome: end,
+        tracking_id: admitted.id,
         trace_id: ctx.state.trace?.traceId,
-        client: client.name,
-        client_api_key: client.maskedKey,
+        client: attempt.client.name,
+        client_api_key: attempt.maskedKey,
       },
-      'idempotency.mismatch',
+      'publish.settled_late',
     );
+    const { ending } = endOf(admitted, end);
+    await settlement.end(attempt, admitted, ending, durationOf(ending));
+  }
+
+  function durationOf(ending: Ending): number {
+    if (ending === 'answered') return answerLifeMs;
+    return ending === 'held' ? HOLD_MS : 0;
+  }
+
+  /** Asks the key before a refusal goes out, and stores the refusal where the key has no record. */
+  async function refuse(ctx: SendContext, attempt: Attempt, error: ApiError): Promise<void> {
+    const digest = bodyDigest(ctx.state);
+    const isKept = digest !== '' && error.kind !== 'failure';
+    const refusal: Refusal = {
+      httpStatus: error.status,
+      bodyFor: (id) => (isKept ? renderAnew(error, id) : ''),
+      lifeMsAt: (nowMs) => (isKept ? lifeMs(error, nowMs) : 0),
+    };
+    const reply = await admission
+      .refuse(attempt, digest, refusal, deadlineOf(ctx))
+      .catch((cause: unknown) => {
+        throw internalError('unknown', cause);
+      });
+    if (reply.status !== 'refused') {
+      answerStanding(ctx, attempt, reply);
+      return;
+    }
+    if (reply.tooMany) {
+      metrics.refusalsNotStored.inc({ client: attempt.client.name });
+      // It was rendered with an id that nothing holds.
+      error.rendered = undefined;
+    } else if (isKept && error.kind === 'decision') ctx.state.trackingId = reply.id;
+    throw error;
+  }
+
+  function lifeMs(error: ApiError, nowMs: number): number {
+    if (error.kind === 'decision') return answerLifeMs;
+    // Its life begins when the call runs, which is within a request's time. Kept past its reason, a refusal would be told
+    // with the next reset's Retry-After: a day too late.
+    const passesMs = Math.floor(error.passesAtMs - nowMs - REQUEST_LIMIT_MS);
+    return Math.max(0, Math.min(TEMPORARY_MS, passesMs, answerLifeMs));
   }
 }
 
-function mismatch(): ApiError {
-  return invalidPayload([{ field: 'Idempotency-Key', message: 'was used before, with another body' }]);
+const publishEndOf = ({ state: { published } }: SendContext): PublishEnd => published?.end ?? 'not_sent';
+
+function noAnswer(): ApiError {
+  return internalError('unknown', new Error('no layer has answered'));
+}
+
+function endOf({ takenOver }: Admitted, end: PublishEnd) {
+  const { accepted, ending } = outcomeOf({ end, keyed: true, openBefore: takenOver });
+  return { accepted, ending: ending ?? 'unknown' };
+}
+
+/** Returns the error of an attempt with this word for `accepted`. */
+function told(accepted: 'no' | 'unknown', error: ApiError | undefined): ApiError {
+  return error?.details?.['accepted'] === accepted ? error : internalError(accepted, error?.cause);
+}
+
+/** Renders for the id of the moment: the id of an earlier moment may have been another one. */
+function renderAnew(error: ApiError, id: string): string {
+  error.rendered = undefined;
+  return renderError(error, id, isoNow());
 }
 
 function outcomeCounters(metrics: Metrics): (outcome: IdempotencyOutcome) => void {

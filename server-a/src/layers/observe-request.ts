@@ -1,10 +1,14 @@
 import type { RegistryHolder } from '../config/registry.js';
 import { type ApiError, toApiError } from '../errors.js';
-import type { Log } from '../logging.js';
-import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
-import { isSendRequest } from '../paths.js';
-import type { Context, Layer } from '../request-state.js';
-import { traceContextOf } from '../trace-context.js';
+import { isBatchRequest, isSendRequest, REQUESTS_PATH } from '../http/paths.js';
+import type { Log } from '../logging/log.js';
+import type { Metrics } from '../metrics.js';
+import { readIdempotencyKey } from '../request/idempotency-key.js';
+import type { Context, Layer } from '../request/state.js';
+import { traceContextOf } from '../request/trace-context.js';
+import { logBatch } from './observe-items.js';
+import { reportBlocked } from './provider-gate.js';
+import { ABORTED, digestOf, outcomeCounters, outcomeOf, toMilliseconds } from './request-outcomes.js';
 
 /** What this layer needs. */
 export interface ObserveRequestParts {
@@ -14,57 +18,44 @@ export interface ObserveRequestParts {
 }
 
 /**
- * Writes one log line, one counter and one latency observation for a send request; for other paths a line only, at
- * `debug` while they succeed. Also fixes the configuration that the request is judged by.
+ * Writes one log line, one counter and one latency observation for a send request, and for a batch that is refused as a
+ * whole (observe-items counts the items of any other); for other paths a line only, at `debug` while they succeed. Also
+ * fixes the configuration that the request is judged by.
  */
 export function observeRequest({ registry, metrics, log }: ObserveRequestParts): Layer {
   const counterOf = outcomeCounters(metrics);
-  return async function observeRequest(ctx, next) {
+  return function observeRequest(ctx, next) {
     const startedAt = performance.now();
     ctx.state.registry = registry.current;
     const trace = traceContextOf(ctx.req.headers);
     if (trace !== undefined) ctx.state.trace = trace;
-    let error: ApiError | undefined;
-    try {
-      await next();
-    } catch (thrown) {
-      error = toApiError(thrown);
-      throw error;
-    } finally {
-      const seconds = (performance.now() - startedAt) / 1000;
-      if (isSendRequest(ctx)) {
-        const outcome = outcomeOf(ctx, error);
-        counterOf(ctx.state.client?.name ?? UNKNOWN_CLIENT, outcome).inc();
-        metrics.requestDuration.observe(seconds);
-        logSend(log, ctx, error, outcome, seconds);
-      } else {
-        logOther(log, ctx, error, seconds);
-      }
-    }
+    return next().then(
+      () => observe(ctx, startedAt, undefined),
+      (thrown: unknown) => {
+        const error = toApiError(thrown);
+        observe(ctx, startedAt, error);
+        throw error;
+      },
+    );
   };
-}
 
-function outcomeOf(ctx: Context, error: ApiError | undefined): string {
-  if (ctx.state.replayed === true) return 'replayed';
-  return error === undefined ? 'accepted' : error.code.toLowerCase();
-}
-
-/** Counter children by client and outcome, each resolved once: finding one by labels costs more than counting. */
-function outcomeCounters(metrics: Metrics): (client: string, outcome: string) => { inc(): void } {
-  const byClient = new Map<string, Map<string, { inc(): void }>>();
-  return (client, outcome) => {
-    let byOutcome = byClient.get(client);
-    if (byOutcome === undefined) {
-      byOutcome = new Map();
-      byClient.set(client, byOutcome);
+  function observe(ctx: Context, startedAt: number, error: ApiError | undefined): void {
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (isSendRequest(ctx)) {
+      const outcome = outcomeOf(ctx, error);
+      counterOf(ctx, outcome).inc();
+      metrics.requestDuration.observe(seconds);
+      if (error !== undefined && error === ctx.state.blocked?.refusal) reportBlocked(ctx, metrics, log);
+      logSend(log, ctx, error, outcome, seconds);
+    } else if (isBatchRequest(ctx)) {
+      if (ctx.state.batch === undefined) counterOf(ctx, outcomeOf(ctx, error)).inc();
+      metrics.requestDuration.observe(seconds);
+      logBatch(log, ctx, error, seconds);
+    } else {
+      metrics.otherRequests.inc({ status: error?.status ?? ctx.status });
+      logOther(log, ctx, error, seconds);
     }
-    let counter = byOutcome.get(outcome);
-    if (counter === undefined) {
-      counter = metrics.requests.labels(client, outcome);
-      byOutcome.set(outcome, counter);
-    }
-    return counter;
-  };
+  }
 }
 
 function logSend(
@@ -74,15 +65,17 @@ function logSend(
   outcome: string,
   seconds: number,
 ): void {
-  const { client, trackingId, trace } = ctx.state;
+  const { client, apiKey, trackingId, trace } = ctx.state;
   const line = {
     outcome,
-    status: error?.status ?? ctx.status,
+    // Nobody is there to be answered.
+    status: outcome === ABORTED ? undefined : (error?.status ?? ctx.res.statusCode),
     duration_ms: toMilliseconds(seconds),
     tracking_id: trackingId,
+    key_digest: digestOf(keyOf(ctx)),
     trace_id: trace?.traceId,
     client: client?.name,
-    client_api_key: client?.maskedKey,
+    client_api_key: apiKey?.maskedKey,
   };
   if (error?.code === 'INTERNAL_ERROR')
     log.error({ ...line, details: error.details, err: error.cause }, 'request');
@@ -91,16 +84,25 @@ function logSend(
 
 function logOther(log: Log, ctx: Context, error: ApiError | undefined, seconds: number): void {
   const status = error?.status ?? ctx.status;
+  const { client, apiKey, trackingId, key } = ctx.state;
   const line = {
     method: ctx.method,
-    path: ctx.path.slice(0, 200),
+    // A key is logged by its digest only, also one that is asked about.
+    path: ctx.path.startsWith(REQUESTS_PATH) ? `${REQUESTS_PATH}{key}` : ctx.path.slice(0, 200),
     status,
     duration_ms: toMilliseconds(seconds),
+    tracking_id: trackingId,
+    key_digest: digestOf(key),
+    client: client?.name,
+    client_api_key: apiKey?.maskedKey,
   };
   if (status >= 500) log.warn({ ...line, err: error?.cause }, 'request');
   else if (status >= 400) log.info(line, 'request');
   else log.debug(line, 'request');
 }
 
-/** Milliseconds to the microsecond. */
-const toMilliseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1000;
+/** The key that a send request came with, whatever became of the request; undefined = none that can be one. */
+function keyOf({ req, state }: Context): string | undefined {
+  const header = req.headers['idempotency-key'];
+  return state.attempt?.key ?? (header === undefined ? undefined : readIdempotencyKey(String(header)));
+}

@@ -1,113 +1,100 @@
-import type { Client, Provider, Registry } from '../config/registry.js';
-import { ApiError } from '../errors.js';
-import type { Log } from '../logging.js';
+import type { Provider, Registry } from '../config/registry.js';
+import { ApiError, shownName } from '../errors.js';
+import type { Log } from '../logging/log.js';
 import type { Metrics } from '../metrics.js';
-import { type Context, fromEarlierLayer, type Layer } from '../request-state.js';
-
-/** What this layer needs. */
-export interface ProviderGateParts {
-  /** Off: names are made canonical where they are known, and nothing is refused. */
-  readonly enabled: boolean;
-  readonly metrics: Metrics;
-  readonly log: Log;
-}
+import { fromEarlierLayer, type GateRefusal, type SendContext, type SendLayer } from '../request/state.js';
 
 /** Seconds after which NO_PROVIDER_AVAILABLE may have changed: the configuration does, now and then. */
 const NO_PROVIDER_RETRY_SECONDS = 60;
+const NONE: readonly string[] = Object.freeze([]);
+
+/** Canonical names that pass, in order (empty = Server B chooses), or a refusal. */
+export type GateResult = { readonly effective: readonly string[] } | GateRefusal;
 
 /**
  * Refuses, in memory, what no provider could send: 422 for an unknown name, 409 when all named ones are disabled, 503
  * when none was named and none is available. Runs before the quota, so that a doomed request costs its sender nothing.
+ *
+ * @param enabled false: names are made canonical where they are known, and nothing is refused
  */
-export function providerGate({ enabled, metrics, log }: ProviderGateParts): Layer {
-  const block = blocker(metrics, log);
+export function providerGate({ enabled }: { readonly enabled: boolean }): SendLayer {
   return function providerGate(ctx, next) {
     const registry = fromEarlierLayer(ctx, 'registry');
-    const names = fromEarlierLayer(ctx, 'request').providers ?? [];
-    if (names.length === 0) {
-      if (enabled && !registry.anyProviderAvailable) throw block(ctx, noProviderAvailable());
-      ctx.state.providersEffective = NONE;
-    } else {
-      const { known, unknown, canonical } = resolve(names, registry);
-      if (enabled && unknown.length > 0) throw block(ctx, unknownProvider(unknown, registry), known);
-      ctx.state.providersEffective = enabled
-        ? available(known, (error) => block(ctx, error, known))
-        : canonical;
+    const names = fromEarlierLayer(ctx, 'request').providers ?? NONE;
+    const result = enabled ? passGate(names, registry) : { effective: canonicalNames(names, registry) };
+    if ('refusal' in result) {
+      ctx.state.blocked = result;
+      throw result.refusal;
     }
+    ctx.state.providersEffective = result.effective;
     return next();
   };
 }
 
-const NONE: readonly string[] = Object.freeze([]);
-
-interface Resolved {
-  /** Distinct known providers, in order. */
-  readonly known: readonly Provider[];
-  /** Distinct unknown names, in order, as the sender wrote them. */
-  readonly unknown: readonly string[];
-  /** Distinct names in order: canonical where known, as written where not. */
-  readonly canonical: readonly string[];
-}
-
-function resolve(names: readonly string[], { providersByName }: Registry): Resolved {
-  const known = new Set<Provider>();
-  const unknown = new Set<string>();
-  const canonical = new Set<string>();
-  for (const name of names) {
-    const provider = providersByName.get(name.toLowerCase());
-    if (provider === undefined) unknown.add(name);
-    else known.add(provider);
-    canonical.add(provider?.name ?? name);
+/** Returns which of the named providers may send, or why none may. */
+export function passGate(names: readonly string[], registry: Registry): GateResult {
+  if (names.length === 0) {
+    return registry.anyProviderAvailable ? { effective: NONE } : { refusal: noProvider(), providers: [] };
   }
-  return { known: [...known], unknown: [...unknown], canonical: [...canonical] };
+  const known: Provider[] = [];
+  const unknown: string[] = [];
+  for (const name of names) {
+    const provider = registry.providersByName.get(name.toLowerCase());
+    if (provider !== undefined) {
+      if (!known.includes(provider)) known.push(provider);
+    } else if (!unknown.includes(name)) unknown.push(name);
+  }
+  if (unknown.length > 0) {
+    const allowed = registry.providers.map(({ name }) => name);
+    const refusal = new ApiError('UNKNOWN_PROVIDER', {
+      details: { unknown: unknown.map(shownName), allowed },
+    });
+    return { refusal, providers: known };
+  }
+  const effective = known.filter(({ isAvailable }) => isAvailable).map(({ name }) => name);
+  return effective.length > 0 ? { effective } : { refusal: disabled(known), providers: known };
 }
 
-/** Returns the names that pass; throws what `block` makes of the refusal when none does. */
-function available(providers: readonly Provider[], block: (error: ApiError) => ApiError): readonly string[] {
-  const passing = providers.filter((provider) => provider.isAvailable).map((provider) => provider.name);
-  if (passing.length > 0) return passing;
-  const names = providers.map((provider) => provider.name);
-  throw block(
-    names.length === 1
-      ? new ApiError('PROVIDER_DISABLED', { details: { provider: names[0] } })
-      : new ApiError('ALL_PROVIDERS_DISABLED', { details: { providers: names } }),
+/** Returns distinct names in order: canonical where they are known, as written where they are not. */
+export function canonicalNames(names: readonly string[], { providersByName }: Registry): readonly string[] {
+  if (names.length === 0) return NONE;
+  return [...new Set(names.map((name) => providersByName.get(name.toLowerCase())?.name ?? name))];
+}
+
+function disabled(providers: readonly Provider[]): ApiError {
+  const names = providers.map(({ name }) => name);
+  return names.length === 1
+    ? new ApiError('PROVIDER_DISABLED', { details: { provider: names[0] } })
+    : new ApiError('ALL_PROVIDERS_DISABLED', { details: { providers: names } });
+}
+
+function noProvider(): ApiError {
+  const headers = { 'Retry-After': String(NO_PROVIDER_RETRY_SECONDS) };
+  return new ApiError('NO_PROVIDER_AVAILABLE', { headers });
+}
+
+/** Counts and logs a refusal of the gate, once it is known that the refusal is what the sender is told. */
+export function reportBlocked(ctx: SendContext, metrics: Metrics, log: Log): void {
+  const { apiKey, blocked, client, trackingId, trace } = ctx.state;
+  if (blocked === undefined || client === undefined) return;
+  const { refusal, providers } = blocked;
+  const names = providers.map(({ name }) => name);
+  if (refusal.code === 'UNKNOWN_PROVIDER') metrics.rejectedUnknownProvider.inc({ client: client.name });
+  else if (refusal.code === 'NO_PROVIDER_AVAILABLE') {
+    metrics.rejectedNoProviderAvailable.inc({ client: client.name });
+  } else {
+    for (const provider of names) metrics.rejectedProviderDisabled.inc({ client: client.name, provider });
+  }
+  log.warn(
+    {
+      error_code: refusal.code,
+      // Only known names: what a sender put there by mistake may be a number or a text.
+      providers: names,
+      tracking_id: trackingId,
+      trace_id: trace?.traceId,
+      client: client.name,
+      client_api_key: apiKey?.maskedKey,
+    },
+    'provider_gate.blocked',
   );
-}
-
-function unknownProvider(unknown: readonly string[], { providers }: Registry): ApiError {
-  return new ApiError('UNKNOWN_PROVIDER', {
-    details: { unknown, allowed: providers.map((provider) => provider.name) },
-  });
-}
-
-function noProviderAvailable(): ApiError {
-  return new ApiError('NO_PROVIDER_AVAILABLE', {
-    headers: { 'Retry-After': String(NO_PROVIDER_RETRY_SECONDS) },
-  });
-}
-
-/** Makes the function that counts and logs a refusal, and returns it to be thrown. */
-function blocker(metrics: Metrics, log: Log) {
-  const count = (error: ApiError, client: string, providers: readonly Provider[]): void => {
-    if (error.code === 'UNKNOWN_PROVIDER') metrics.rejectedUnknownProvider.inc({ client });
-    else if (error.code === 'NO_PROVIDER_AVAILABLE') metrics.rejectedNoProviderAvailable.inc({ client });
-    else for (const { name } of providers) metrics.rejectedProviderDisabled.inc({ client, provider: name });
-  };
-  return (ctx: Context, error: ApiError, providers: readonly Provider[] = []): ApiError => {
-    const client: Client = fromEarlierLayer(ctx, 'client');
-    count(error, client.name, providers);
-    log.warn(
-      {
-        error_code: error.code,
-        // Not the names: what a sender put there by mistake may be a number or a text.
-        providers: providers.map(({ name }) => name),
-        tracking_id: ctx.state.trackingId,
-        trace_id: ctx.state.trace?.traceId,
-        client: client.name,
-        client_api_key: client.maskedKey,
-      },
-      'provider_gate.blocked',
-    );
-    return error;
-  };
 }

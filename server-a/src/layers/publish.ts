@@ -1,32 +1,65 @@
-import { acceptedBody, answerJson } from '../answers.js';
+import { outcomeOf } from '../attempt/outcomes.js';
+import { deadlineOf, publishLimitMs } from '../attempt/time-limits.js';
+import { drawTrackingId } from '../attempt/tracking-id.js';
 import { isoNow } from '../clock.js';
 import { internalError } from '../errors.js';
-import { notAccepted } from '../not-accepted.js';
+import type { Metrics } from '../metrics.js';
 import { type EnvelopeTarget, toMessage } from '../rabbitmq/envelope.js';
-import type { Publisher } from '../rabbitmq/publisher.js';
-import { fromEarlierLayer, type Layer } from '../request-state.js';
-import { newTrackingId } from '../tracking-id.js';
+import type { OutgoingMessage, Publisher, PublishOutcome } from '../rabbitmq/publisher.js';
+import { acceptedBody, answerJson } from '../request/answers.js';
+import { fromEarlierLayer, type SendContext, type SendLayer } from '../request/state.js';
 
 /** What this layer needs. */
 export interface PublishParts {
   readonly publisher: Publisher;
   readonly target: EnvelopeTarget;
+  /** Milliseconds to wait for the broker's confirm. */
+  readonly timeoutMs: number;
+  /** Counts requests of clients that held their share of the slots. */
+  readonly overShare: Metrics['overShare'];
 }
 
 /** Hands the message to the broker: 202 once it is confirmed to be on disk, 500 otherwise. */
-export function publish({ publisher, target }: PublishParts): Layer {
-  return async function publish(ctx) {
-    const { to, text, ttlSeconds, providers } = fromEarlierLayer(ctx, 'request');
-    ctx.state.trackingId ??= newTrackingId();
-    const { trackingId } = ctx.state;
-    const message = toMessage(
+export function publish({ publisher, target, timeoutMs, overShare }: PublishParts): SendLayer {
+  return function publish(ctx) {
+    const trackingId = ctx.state.admitted?.id ?? drawTrackingId();
+    ctx.state.trackingId = trackingId;
+    return publishInTime(ctx, messageOf(ctx, trackingId)).then((outcome) => answer(ctx, trackingId, outcome));
+  };
+
+  function answer(ctx: SendContext, trackingId: string, outcome: PublishOutcome): void {
+    const { admitted } = ctx.state;
+    ctx.state.published = outcome;
+    // The quota layer has asked before the charge; others may have taken the slots since.
+    if (outcome.end === 'not_sent' && outcome.reason === 'over_share') {
+      overShare.inc({ client: fromEarlierLayer(ctx, 'client').name });
+    }
+    const { accepted } = outcomeOf({
+      end: outcome.end,
+      keyed: admitted !== undefined,
+      openBefore: admitted?.takenOver === true,
+    });
+    if (accepted !== 'yes') throw internalError(accepted, new Error(`publish: ${describe(outcome)}`));
+    answerJson(ctx, 202, acceptedBody(trackingId));
+  }
+
+  /** Publishes unless the request's time is over, or an attempt's lease: then another one may own the key already. */
+  function publishInTime(ctx: SendContext, message: OutgoingMessage): Promise<PublishOutcome> {
+    const { admitted } = ctx.state;
+    const limitMs = publishLimitMs(deadlineOf(ctx), timeoutMs);
+    if (limitMs === 0) return Promise.resolve(publisher.notSent('sms', 'out_of_time'));
+    if (admitted !== undefined && performance.now() >= admitted.leaseEndsAt) {
+      return Promise.resolve(publisher.notSent('sms', 'lease_over'));
+    }
+    return publisher.publish(message, limitMs);
+  }
+
+  function messageOf(ctx: SendContext, trackingId: string): OutgoingMessage {
+    return toMessage(
       {
         trackingId,
         client: fromEarlierLayer(ctx, 'client'),
-        to,
-        text,
-        ttlSeconds,
-        providersOriginal: providers,
+        request: fromEarlierLayer(ctx, 'request'),
         providersEffective: fromEarlierLayer(ctx, 'providersEffective'),
         fingerprints: fromEarlierLayer(ctx, 'registry').fingerprints,
         createdAt: isoNow(),
@@ -34,14 +67,9 @@ export function publish({ publisher, target }: PublishParts): Layer {
       },
       target,
     );
-    const outcome = await publisher.publish(message);
-    ctx.state.published = outcome;
-    if (outcome.kind !== 'confirmed') {
-      const cause = new Error(`publish: ${outcome.reason}`);
-      throw outcome.kind === 'refused'
-        ? notAccepted(ctx.state.claim, cause)
-        : internalError('unknown', cause);
-    }
-    answerJson(ctx, 202, acceptedBody(trackingId));
-  };
+  }
+}
+
+function describe(outcome: PublishOutcome): string {
+  return outcome.end === 'not_sent' ? `${outcome.end} (${outcome.reason})` : outcome.end;
 }

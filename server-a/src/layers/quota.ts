@@ -1,100 +1,171 @@
-import { setHeader } from '../answers.js';
-import { attemptTokens } from '../attempt-tokens.js';
-import { utcDay } from '../clock.js';
+import type { Next } from 'koa';
+import type { Admission, Exceeded } from '../attempt/admission.js';
+import type { Attempt } from '../attempt/attempt.js';
+import { bodyDigest } from '../attempt/body-digest.js';
+import { outcomeOf } from '../attempt/outcomes.js';
+import type { Settlement } from '../attempt/settlement.js';
+import { deadlineOf, settleLimitMs } from '../attempt/time-limits.js';
 import type { Client } from '../config/registry.js';
-import { ApiError } from '../errors.js';
-import { giveUnitBack } from '../give-unit-back.js';
-import { notAccepted } from '../not-accepted.js';
+import { ApiError, internalError } from '../errors.js';
+import type { Metrics } from '../metrics.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
-import { QUOTA_TTL_SECONDS, quotaCounterKey } from '../redis/keys.js';
-import type { ConsumeReply, Scripts } from '../redis/scripts.js';
+import { QUOTA_TTL_SECONDS } from '../redis/keys.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
-import { type Charge, type Context, fromEarlierLayer, type Layer } from '../request-state.js';
-import type { Settlement } from '../settlement.js';
+import { removeHeader, setHeader } from '../request/answers.js';
+import { fromEarlierLayer, type SendContext, type SendLayer } from '../request/state.js';
 
 /** What this layer needs. */
 export interface QuotaParts {
-  readonly scripts: Scripts;
+  readonly admission: Admission;
   readonly settlement: Settlement;
-  readonly publisher: Pick<Publisher, 'refuse'>;
-  /** First part of the counters' keys. */
-  readonly prefix: string;
+  readonly publisher: Pick<Publisher, 'whyNot'>;
+  /** Milliseconds that a call to Redis may take. */
+  readonly timeoutMs: number;
+  /** Counts requests that their client's limit per second has refused. */
+  readonly throttled: Metrics['throttled'];
+  /** Counts requests of clients that held their share of the slots. */
+  readonly overShare: Metrics['overShare'];
 }
 
 /**
- * Takes one unit of the client's daily quota, or refuses with 429; gives it back when the message certainly did not
- * reach the broker. A key that an earlier attempt has paid for is not charged again.
+ * Takes one unit of the client's daily quota, or refuses with 429: no unit is left, or the client sends more new messages
+ * in a second than it may. With an idempotency key, the same call claims the key; where the key is answered or in other
+ * hands, the request ends here, and the idempotency layer answers it.
  */
-export function quota(parts: QuotaParts): Layer {
-  const { scripts, publisher, prefix } = parts;
-  const nextToken = attemptTokens();
-  return async function quota(ctx, next) {
-    const { claim } = ctx.state;
+export function quota({
+  admission,
+  settlement,
+  publisher,
+  timeoutMs,
+  throttled,
+  overShare,
+}: QuotaParts): SendLayer {
+  return function quota(ctx, next) {
     // Charging for what cannot be sent would only have to be undone.
-    const refusal = publisher.refuse('sms');
-    if (refusal !== undefined) throw notAccepted(claim, new Error(`publisher: ${refusal}`));
-    if (claim?.paid !== true) {
-      const client = fromEarlierLayer(ctx, 'client');
-      const { day, secondsLeft } = utcDay();
-      const charge: Charge = {
-        counter: quotaCounterKey(prefix, client.key, day),
-        token: claim?.owner ?? nextToken(),
-      };
-      let reply: ConsumeReply;
-      try {
-        reply = await scripts.consume({
-          counter: charge.counter,
-          token: charge.token,
-          limit: client.dailyQuota,
-          ttlSeconds: QUOTA_TTL_SECONDS,
-          deadOwners: claim?.deadOwners ?? '',
-        });
-      } catch (error) {
-        // Its reply was lost, so a unit may be gone that nobody has.
-        if (error instanceof RedisUnavailable && error.maybeRan) void giveUnitBack(parts, charge, false);
-        throw error;
-      }
-      tell(ctx, client, reply, secondsLeft);
-      ctx.state.charge = charge;
-    }
+    const client = fromEarlierLayer(ctx, 'client');
+    const reason = publisher.whyNot('sms', client.id);
+    if (reason === 'over_share') overShare.inc({ client: client.name });
+    if (reason !== undefined) throw internalError('no', new Error(`publisher: ${reason}`));
+    const { attempt } = ctx.state;
+    return attempt === undefined ? chargeUnkeyed(ctx, next) : admit(ctx, next, attempt);
+  };
+
+  function admit(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
+    const digest = bodyDigest(ctx.state);
+    return admission.admit(attempt, digest, deadlineOf(ctx)).then(
+      (reply) => {
+        if (reply.status === 'exceeded') throw exceeded(attempt.client, reply);
+        if (reply.status === 'throttled') {
+          // The key has no record, and the limit is over in a second: the key is not asked, and the refusal not stored.
+          ctx.state.standing = { status: 'nothing' };
+          throw tooManyInASecond(attempt.client);
+        }
+        if (reply.status !== 'admitted') {
+          ctx.state.standing = reply;
+          return undefined;
+        }
+        ctx.state.admitted = reply;
+        ctx.state.trackingId = reply.id;
+        if (!reply.takenOver) showQuota(ctx, attempt.client, reply.used, reply.secondsLeftOfDay);
+        return next();
+      },
+      (error: unknown) => {
+        // Where it certainly did not run, the idempotency layer asks what stands under the key.
+        if (!(error instanceof RedisUnavailable && error.maybeRan)) throw internalError('no', error);
+        ctx.state.standing = { status: 'unanswered' };
+        throw internalError('unknown', error);
+      },
+    );
+  }
+
+  async function chargeUnkeyed(ctx: SendContext, next: Next): Promise<void> {
+    const client = fromEarlierLayer(ctx, 'client');
+    const reply = await admission.consume(client, deadlineOf(ctx));
+    if (reply.status === 'exceeded') throw exceeded(client, reply);
+    if (reply.status === 'throttled') throw tooManyInASecond(client);
+    showQuota(ctx, client, reply.used, reply.secondsLeftOfDay);
     try {
       await next();
     } catch (error) {
-      await giveBack(ctx);
+      hideQuota(ctx);
+      await giveUnitBack(ctx, reply.counterKey);
       throw error;
     }
-  };
-
-  /** Tells the sender where it is, or that it is at the end. */
-  function tell(
-    ctx: Context,
-    { dailyQuota }: Client,
-    { status, used }: ConsumeReply,
-    secondsLeft: number,
-  ): void {
-    // draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset.
-    setHeader(ctx, 'RateLimit-Policy', `"daily";q=${dailyQuota};w=${QUOTA_TTL_SECONDS}`);
-    setHeader(ctx, 'RateLimit', `"daily";r=${Math.max(0, dailyQuota - used)};t=${secondsLeft}`);
-    if (status === 'consumed') return;
-    throw new ApiError('TOO_MANY_REQUESTS', {
-      details: { daily_quota: dailyQuota },
-      headers: { 'Retry-After': String(secondsLeft) },
-    });
   }
 
-  async function giveBack(ctx: Context): Promise<void> {
-    const { charge, published, claim } = ctx.state;
-    if (charge === undefined) return;
-    // What they said is no longer so.
-    ctx.remove('RateLimit');
-    ctx.remove('RateLimit-Policy');
-    if (published?.kind !== 'unknown') {
-      await giveUnitBack(parts, charge, true);
-    } else if (claim === undefined) {
-      // With a key, the unit stays with the key, and the idempotency layer settles both together.
-      void published.late.then((outcome) =>
-        outcome === 'refused' ? giveUnitBack(parts, charge, true) : undefined,
+  function tooManyInASecond(client: Client): ApiError {
+    throttled.inc({ client: client.name });
+    return secondUsedUp(client);
+  }
+
+  /** Gives the unit of an unkeyed request back where its message was certainly not sent, now or later. */
+  async function giveUnitBack(ctx: SendContext, counterKey: string): Promise<void> {
+    const { published, trackingId } = ctx.state;
+    const sender = fromEarlierLayer(ctx, 'apiKey');
+    const end = published?.end ?? 'not_sent';
+    const unitOf = (ended: typeof end) => outcomeOf({ end: ended, keyed: false, openBefore: false }).unit;
+    if (unitOf(end) === 'given_back') {
+      await settlement.refund(sender, counterKey, trackingId, settleLimitMs(deadlineOf(ctx), timeoutMs));
+    } else if (published?.end === 'timed_out') {
+      void published.late.then((late) =>
+        unitOf(late) === 'given_back' ? settlement.refund(sender, counterKey, trackingId) : undefined,
       );
     }
   }
+}
+
+/** `RateLimit-Policy` by client, which says the same each time. */
+const policies = new WeakMap<Client, string>();
+
+function policyOf(client: Client): string {
+  let policy = policies.get(client);
+  if (policy === undefined) {
+    policy = `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`;
+    policies.set(client, policy);
+  }
+  return policy;
+}
+
+/** draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset. */
+function quotaHeaders(client: Client, used: number, secondsLeftOfDay: number) {
+  return {
+    'RateLimit-Policy': policyOf(client),
+    RateLimit: `"daily";r=${Math.max(0, client.dailyQuota - used)};t=${secondsLeftOfDay}`,
+  };
+}
+
+function showQuota(ctx: SendContext, client: Client, used: number, secondsLeftOfDay: number): void {
+  const headers = quotaHeaders(client, used, secondsLeftOfDay);
+  setHeader(ctx, 'RateLimit-Policy', headers['RateLimit-Policy']);
+  setHeader(ctx, 'RateLimit', headers.RateLimit);
+}
+
+/** The bucket is full again after a second in which nothing new comes. */
+function secondUsedUp({ maxPerSecond }: Client): ApiError {
+  return new ApiError('TOO_MANY_REQUESTS', {
+    message: 'The client sends too many new messages in a second.',
+    details: { reason: 'rate', max_per_second: maxPerSecond },
+    headers: {
+      'RateLimit-Policy': `"second";q=${maxPerSecond};w=1`,
+      RateLimit: '"second";r=0;t=1',
+      'Retry-After': '1',
+    },
+  });
+}
+
+/** Removes the quota's headers: the unit that they counted is given back, or belongs to another attempt. */
+export function hideQuota(ctx: SendContext): void {
+  removeHeader(ctx, 'RateLimit');
+  removeHeader(ctx, 'RateLimit-Policy');
+}
+
+function exceeded(client: Client, { secondsLeftOfDay, dayEndMs }: Exceeded): ApiError {
+  return new ApiError('TOO_MANY_REQUESTS', {
+    details: { reason: 'daily_quota', daily_quota: client.dailyQuota },
+    headers: {
+      ...quotaHeaders(client, client.dailyQuota, secondsLeftOfDay),
+      'Retry-After': String(secondsLeftOfDay),
+    },
+    passesAtMs: dayEndMs,
+  });
 }

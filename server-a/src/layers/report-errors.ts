@@ -1,24 +1,32 @@
-import { answerJson, setHeader } from '../answers.js';
 import { isoNow } from '../clock.js';
 import { ApiError, renderError, toApiError } from '../errors.js';
-import type { Context, Layer } from '../request-state.js';
-import { turnEnd } from '../turn-end.js';
+import { turnEnds } from '../http/turn-end.js';
+import { settleUnreadBody } from '../http/unread-body.js';
+import { answerJson, setHeader } from '../request/answers.js';
+import type { Context, Layer } from '../request/state.js';
 
 /** Turns whatever the layers within throw, or leave unanswered, into an error body. The only writer of error bodies. */
 export function reportErrors(): Layer {
-  return async function reportErrors(ctx, next) {
-    try {
-      await next();
-    } catch (thrown) {
-      await turnEnd();
-      answerError(ctx, toApiError(thrown));
-      return;
-    }
-    if (ctx.body !== undefined && ctx.body !== null) return;
-    if (ctx.status === 404) answerError(ctx, new ApiError('NOT_FOUND'));
-    // The router sets Allow, and 501 for methods that no route has: to a sender that is the same fault.
-    else if (ctx.status === 405 || ctx.status === 501) answerError(ctx, new ApiError('METHOD_NOT_ALLOWED'));
+  const turnEnd = turnEnds();
+  return function reportErrors(ctx, next) {
+    return next().then(
+      () => {
+        settleUnreadBody(ctx);
+        if (ctx.state.json === undefined) answerUnanswered(ctx);
+      },
+      async (thrown: unknown) => {
+        await turnEnd();
+        answerError(ctx, toApiError(thrown));
+        settleUnreadBody(ctx);
+      },
+    );
   };
+}
+
+function answerUnanswered(ctx: Context): void {
+  if (ctx.body !== undefined && ctx.body !== null) return;
+  if (ctx.status === 404) answerError(ctx, new ApiError('NOT_FOUND'));
+  else if (ctx.status === 405) answerError(ctx, new ApiError('METHOD_NOT_ALLOWED'));
 }
 
 function answerError(ctx: Context, error: ApiError): void {

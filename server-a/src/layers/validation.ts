@@ -1,27 +1,43 @@
 import { isUtf8 } from 'node:buffer';
 import type { Next } from 'koa';
 import { invalidPayload } from '../errors.js';
-import { readBody } from '../request-body.js';
-import { checkSendRequest } from '../request-schema.js';
-import type { Context, Layer } from '../request-state.js';
+import { BODY_LIMIT_BYTES, readBody } from '../request/body.js';
+import { checkSendRequest } from '../request/schema.js';
+import type { Context, Layer, SendContext, SendLayer } from '../request/state.js';
 
-/** Parses and checks the body; 400 with every fault by field. */
+/** Reads, parses and checks the body; 400 with every fault by field, 413 and 415. */
 export function validation(): Layer {
-  // Without `async`, and the one below: a promise that only waits for another would be made for each request.
+  const check = checkFields();
+  const read = readJson(BODY_LIMIT_BYTES);
   return function validation(ctx, next) {
-    const { rawBody } = ctx.state;
-    return rawBody === undefined ? readFirst(ctx, next) : checkAndGoOn(ctx, rawBody, next);
+    return read(ctx, () => check(ctx, next));
   };
 }
 
-async function readFirst(ctx: Context, next: Next): Promise<void> {
-  await checkAndGoOn(ctx, await readBody(ctx), next);
+/** Reads and parses the body. @param limitBytes the most that it may have */
+export function readJson(limitBytes: number): Layer {
+  return function readJson(ctx, next) {
+    const known = ctx.state.rawBody;
+    if (known !== undefined) return parseAndGoOn(ctx, known, next);
+    return readBody(ctx, limitBytes).then((body) => {
+      ctx.state.rawBody = body;
+      return parseAndGoOn(ctx, body, next);
+    });
+  };
 }
 
-function checkAndGoOn(ctx: Context, body: Buffer, next: Next): Promise<void> {
-  const checked = checkSendRequest(parse(body));
-  if ('faults' in checked) throw invalidPayload(checked.faults);
-  ctx.state.request = checked.request;
+/** Checks what the body of a request says, or an item of a batch. */
+export function checkFields(): SendLayer {
+  return function checkFields(ctx: SendContext, next: Next) {
+    const checked = checkSendRequest(ctx.state.parsed);
+    if ('faults' in checked) throw invalidPayload(checked.faults);
+    ctx.state.request = checked.request;
+    return next();
+  };
+}
+
+function parseAndGoOn(ctx: Context, body: Buffer, next: Next): Promise<void> {
+  ctx.state.parsed = parse(body);
   return next();
 }
 

@@ -1,15 +1,16 @@
 /** Liveness and readiness. */
-import { answerJson } from '../answers.js';
+
 import type { RabbitMqLink } from '../rabbitmq/connect.js';
-import type { RedisLink } from '../redis/connect.js';
-import type { Layer } from '../request-state.js';
+import type { RedisService } from '../redis/routes.js';
+import { answerJson } from '../request/answers.js';
+import type { Layer } from '../request/state.js';
 
 /** Milliseconds that a readiness check waits for each service; both are asked at once. */
 const CHECK_LIMIT_MS = 1000;
 
 /** What readiness is judged by. */
 export interface ReadinessParts {
-  readonly redis: Pick<RedisLink, 'ping'>;
+  readonly redis: Pick<RedisService, 'checkWrite'>;
   readonly rabbitmq: Pick<RabbitMqLink, 'ping'>;
   /** True from the first signal to shut down on. */
   readonly shuttingDown: () => boolean;
@@ -22,13 +23,18 @@ export function healthz(): Layer {
   };
 }
 
-/** `GET /readyz`: 200 when Redis and RabbitMQ answer, 503 with the reason for each otherwise. */
+/** `GET /readyz`: 200 when Redis takes a write and RabbitMQ answers, 503 with the reason for each otherwise. */
 export function readyz({ redis, rabbitmq, shuttingDown }: ReadinessParts): Layer {
+  let asking: Promise<[string, string]> | undefined;
   return async function readyz(ctx) {
-    const [redisState, rabbitmqState] = await Promise.all([
-      check(() => redis.ping()),
+    // One question at a time, for all who ask meanwhile.
+    asking ??= Promise.all([
+      check(() => redis.checkWrite()),
       check(() => rabbitmq.ping(CHECK_LIMIT_MS)),
-    ]);
+    ]).finally(() => {
+      asking = undefined;
+    });
+    const [redisState, rabbitmqState] = await asking;
     const ready = redisState === 'ok' && rabbitmqState === 'ok' && !shuttingDown();
     const status = shuttingDown() ? 'shutting_down' : ready ? 'ready' : 'not_ready';
     ctx.set('Cache-Control', 'no-store');
@@ -51,4 +57,4 @@ async function check(ask: () => Promise<void>): Promise<string> {
 }
 
 /** Reasons that may be shown: ours. What a library or a server says could name what is inside. */
-const SHOWN = new Set(['not connected', 'no answer', 'blocked by the broker']);
+const SHOWN = new Set(['not connected', 'no answer', 'refuses writes', 'blocked by the broker']);

@@ -1,25 +1,52 @@
+import { Readable } from 'node:stream';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Metrics } from '../metrics.js';
 import type { RabbitMqLink } from '../rabbitmq/connect.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
-import type { RedisLink } from '../redis/connect.js';
-import type { Layer } from '../request-state.js';
+import type { RedisService } from '../redis/routes.js';
+import type { Layer } from '../request/state.js';
+import { metricsText } from './metrics-text.js';
+import { SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
 export interface MetricsPageParts {
   readonly metrics: Metrics;
   readonly publisher: Pick<Publisher, 'inFlight'>;
-  readonly redis: Pick<RedisLink, 'usable'>;
+  readonly redis: Pick<RedisService, 'usable'>;
   readonly rabbitmq: Pick<RabbitMqLink, 'unusable'>;
 }
 
-/** `GET /metrics`: all metrics in Prometheus's text format. */
+/** Milliseconds for a scraper to take the page; as long as Prometheus waits by default. It bounds the pages in memory. */
+const SEND_LIMIT_MS = 10_000;
+
+/**
+ * `GET /metrics`: all metrics in Prometheus's text format. However many scrape, and however many series there are, the
+ * senders are served in between: one page is made for all who wait, in slices, and sent in slices.
+ */
 export function metricsPage({ metrics, publisher, redis, rabbitmq }: MetricsPageParts): Layer {
-  return async function metricsPage(ctx) {
+  const page = new SharedRun(async () => {
     metrics.publishesInFlight.set(publisher.inFlight);
     metrics.dependencyReady.set({ service: 'redis' }, redis.usable ? 1 : 0);
     metrics.dependencyReady.set({ service: 'rabbitmq' }, rabbitmq.unusable === undefined ? 1 : 0);
     metrics.rabbitmqBlocked.set(rabbitmq.unusable === 'blocked' ? 1 : 0);
-    ctx.set('Content-Type', metrics.registry.contentType);
-    ctx.body = await metrics.registry.metrics();
+    return metricsText(metrics.registry);
+  });
+  return async function metricsPage(ctx) {
+    const pieces = await page.ask();
+    ctx.status = 200;
+    ctx.res.setHeader('Content-Type', metrics.registry.contentType);
+    ctx.res.setHeader('Content-Length', String(pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
+    if (ctx.method === 'HEAD') return;
+    const limit = setTimeout(() => ctx.res.destroy(), SEND_LIMIT_MS);
+    ctx.res.once('close', () => clearTimeout(limit));
+    ctx.body = Readable.from(inTurns(pieces), { objectMode: false });
   };
+}
+
+/** Yields a piece in each turn of the event loop: a fast reader would else be sent all of them in one. */
+async function* inTurns(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {
+  for (const piece of pieces) {
+    yield piece;
+    await turnOfTheLoop();
+  }
 }

@@ -1,8 +1,8 @@
 /** The contract with senders, as it was built from openapi.yaml. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { answerJson, setHeader } from '../answers.js';
-import type { Layer } from '../request-state.js';
+import { answerJson } from '../request/answers.js';
+import type { Layer } from '../request/state.js';
 
 /** Found from src/ and from dist/ alike. */
 const DOCUMENT = new URL('../../dist/openapi.json', import.meta.url);
@@ -16,9 +16,9 @@ export function openapiDocument(): Layer {
   const json = readFileSync(DOCUMENT, 'utf8');
   const etag = `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`;
   return async function openapiDocument(ctx) {
-    setHeader(ctx, 'ETag', etag);
+    ctx.set('ETag', etag);
     // Small, and seldom asked for: a sender that asks again always learns of a new version.
-    setHeader(ctx, 'Cache-Control', 'no-cache');
+    ctx.set('Cache-Control', 'no-cache');
     ctx.status = 200;
     if (ctx.fresh) ctx.status = 304;
     else answerJson(ctx, 200, json);

@@ -1,113 +1,79 @@
-/** The connection to RabbitMQ: recovery, topology, and one confirm channel that is kept open. */
-import { Duplex } from 'node:stream';
-import { type ChannelModel, type ConfirmChannel, connect, type RecoveringChannelModel } from 'amqplib';
-import type { TlsFiles } from '../config/tls.js';
-import { KnownProblems } from '../known-problems.js';
-import type { Log } from '../logging.js';
-import { WriteCoalescer } from '../write-coalescer.js';
-import { loginOf, withHeartbeat } from './address.js';
-import { declareOutbound, declareTopology, type Topology } from './topology.js';
+/** The link to RabbitMQ: a connection to one of its nodes, kept for ever, and one confirm channel on it. */
+import type { ConfirmChannel } from 'amqplib';
+import { KnownProblems } from '../connection/known-problems.js';
+import type { TlsOptions } from '../connection/tls-context.js';
+import { within } from '../connection/within.js';
+import type { Log } from '../logging/log.js';
+import { ChannelKeeper } from './channel-keeper.js';
+import { NodeConnection } from './node-connection.js';
+import { NodeWatch } from './node-watch.js';
+import { nodesOf, type RabbitMqNode } from './nodes.js';
+import type { LateEnd, LinkListener, MessageKind, Unusable } from './publish-link.js';
+import { stayConnected } from './stay-connected.js';
+import { declareHeartbeatQueue, declareOutbound, declareTopology, type Topology } from './topology.js';
 
-/** Why nothing can be published now. */
-export type Unusable = 'disconnected' | 'blocked';
-
-/** Milliseconds before the first attempt to reconnect, and at the most between two: back within two seconds. */
-const RECOVERY_DELAY = { initialDelay: 100, maxDelay: 2000 };
-/** Milliseconds for TCP, TLS and the AMQP handshake together. */
-const CONNECT_TIMEOUT_MS = 5000;
-/** Frames that a channel buffers before it asks its writer to pause; the in-flight cap bounds it long before. */
-const CHANNEL_BUFFER_FRAMES = 65_536;
-/**
- * Bytes that one turn's messages may have and still leave in one write: the socket's own default, 16 KiB, is reached by
- * some twenty messages, and amqplib writes the rest one by one. Memory is bounded by the in-flight cap.
- */
-const WRITE_BUFFER_BYTES = 1024 * 1024;
-/** Milliseconds between attempts to open a channel anew on a connection that lives. */
-const REOPEN_DELAY_MS = 250;
+/** Milliseconds for TCP, TLS and the AMQP handshake together; fewer where another node can be tried instead. */
+const CONNECT_TIMEOUT_MS = { only: 5000, oneOfSeveral: 2000 };
+/** Milliseconds for the channel and the queues of a new connection. */
+const SET_UP_LIMIT_MS = 5000;
+/** Milliseconds for the queue of heartbeats, which messages do not wait for longer. */
+const HEARTBEAT_QUEUE_LIMIT_MS = 2000;
 /** Milliseconds to wait for the broker's goodbye. */
 const CLOSE_TIMEOUT_MS = 1000;
 
 /** What the link is made of. */
 export interface RabbitMqLinkOptions {
-  readonly url: string;
-  readonly tls: TlsFiles;
+  /** RABBITMQ_URL: one URL or several. */
+  readonly urls: string;
+  readonly tls: TlsOptions;
   readonly topology: Topology;
   readonly log: Log;
 }
 
-/** Who is told what happens on the link. */
-export interface LinkListener {
-  /** A connection has come up, with its channel and queues. */
-  readonly onReady: () => void;
-  /** The broker had no queue for a message; its confirm follows. */
-  readonly onReturn: (messageId: string) => void;
-}
-
 /**
- * A connection that recovers by itself, and its confirm channel.
- *
- * amqplib restores the connection, not its channels: each new connection opens its channel and declares the queues
- * before it counts as usable. A channel that the broker closes alone (404, 406) does not start amqplib's recovery; it
- * is opened anew here.
+ * A connection to one node, and its confirm channel. When the connection ends, the other nodes are tried at once, in
+ * random order; when all have failed, again after a pause that grows. A connection counts as usable when its channel is
+ * open and its queues are declared.
  */
 export class RabbitMqLink {
   readonly #options: RabbitMqLinkOptions;
-  #recovering: RecoveringChannelModel | undefined;
-  /** The connection that lives now. */
-  #model: ChannelModel | undefined;
-  #channel: ConfirmChannel | undefined;
-  #coalescer: WriteCoalescer | undefined;
-  #blocked = false;
-  #closing = false;
-  #lastChannelProblem = '';
+  readonly #nodes: readonly RabbitMqNode[];
+  readonly #closing = new AbortController();
+  readonly #problems = new KnownProblems();
+  readonly #heartbeatProblems = new KnownProblems();
+  /** The connection that lives now, set up or about to be. */
+  #connection: NodeConnection | undefined;
+  #keeper: ChannelKeeper | undefined;
+  /** Only where there is another node to go to. */
+  #watch: NodeWatch | undefined;
   #restoring = false;
-  #probe: Promise<void> | undefined;
+  #probe: { readonly channel: ConfirmChannel; readonly answer: Promise<void> } | undefined;
   #listener: LinkListener = { onReady: () => {}, onReturn: () => {} };
 
   constructor(options: RabbitMqLinkOptions) {
     this.#options = options;
+    this.#nodes = nodesOf(options.urls);
   }
 
   /** Begins to connect, and goes on trying for ever; returns at once. */
-  async start(listener: LinkListener): Promise<void> {
-    const { url, tls, log } = this.#options;
+  start(listener: LinkListener): void {
+    const { log } = this.#options;
     this.#listener = listener;
-    const socketOptions = {
-      ...tls,
-      ...loginOf(url),
-      noDelay: true,
-      keepAlive: true,
-      timeout: CONNECT_TIMEOUT_MS,
-      writableHighWaterMark: WRITE_BUFFER_BYTES,
-    };
-    const recovering = await connect(withHeartbeat(url), {
-      ...socketOptions,
-      recovery: {
-        ...RECOVERY_DELAY,
-        waitForConnect: false,
-        setup: (model: ChannelModel) => this.#setUp(model),
+    void stayConnected({
+      nodes: this.#nodes,
+      connect: (node) => this.#connect(node),
+      failed: ({ name: node }, err) => {
+        if (this.#problems.isNew(err)) log.error({ node, err }, 'rabbitmq.connect_failed');
       },
+      ended: ({ name: node }, err) => log.warn({ node, err }, 'rabbitmq.disconnected'),
+      closing: this.#closing.signal,
     });
-    this.#recovering = recovering;
-    const problems = new KnownProblems();
-    recovering.on('connect-failed', (err) => {
-      if (problems.isNew(err)) log.error({ err }, 'rabbitmq.connect_failed');
-    });
-    recovering.on('connect', () => {
-      problems.forget();
-      this.#lastChannelProblem = '';
-      log.info('rabbitmq.ready');
-      listener.onReady();
-    });
-    recovering.on('disconnect', (err) => log.warn({ err }, 'rabbitmq.disconnected'));
-    // Told of a moment later by 'disconnect' or 'connect-failed'; unheard, it would end the process.
-    recovering.on('error', () => {});
   }
 
   /** Why nothing can be published now; undefined = it can. */
   get unusable(): Unusable | undefined {
-    if (this.#channel === undefined) return 'disconnected';
-    return this.#blocked ? 'blocked' : undefined;
+    if (this.#keeper?.channel === undefined) return 'disconnected';
+    return this.#connection?.blocked === true ? 'blocked' : undefined;
   }
 
   /**
@@ -115,9 +81,23 @@ export class RabbitMqLink {
    * event loop leaves in one write.
    */
   channelForPublish(): ConfirmChannel | undefined {
-    if (this.#channel === undefined || this.#blocked) return undefined;
-    this.#coalescer?.hold();
-    return this.#channel;
+    const channel = this.#keeper?.channel;
+    if (channel === undefined || this.#connection?.blocked === true) return undefined;
+    this.#connection?.holdWrites();
+    return channel;
+  }
+
+  /** Is told how publishes end: by that the channel and the node are judged. @param sentAt of `performance.now()` */
+  ended(kind: MessageKind, end: LateEnd | 'timed_out', sentAt: number): void {
+    if (end === 'confirmed') {
+      this.#keeper?.confirmed(kind);
+      this.#watch?.confirmed();
+    } else if (end === 'nacked') {
+      this.#keeper?.unconfirmed(kind);
+    } else if (end === 'timed_out' && this.#connection?.blocked !== true) {
+      this.#keeper?.unconfirmed(kind);
+      this.#watch?.timedOut(sentAt);
+    }
   }
 
   /**
@@ -127,30 +107,33 @@ export class RabbitMqLink {
    * @throws when there is no channel, the broker blocks publishers, or nothing comes back within the limit
    */
   async ping(limitMs: number): Promise<void> {
-    const channel = this.#channel;
+    const channel = this.#keeper?.channel;
     if (channel === undefined) throw new Error('not connected');
-    if (this.#blocked) throw new Error('blocked by the broker');
+    if (this.#connection?.blocked === true) throw new Error('blocked by the broker');
     // One question at a time: a frozen broker must not gather a queue of them.
-    this.#probe ??= declareOutbound(channel, this.#options.topology).finally(() => {
-      this.#probe = undefined;
-    });
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer')), limitMs);
-    });
+    if (this.#probe?.channel !== channel) {
+      const answer = declareOutbound(channel, this.#options.topology).finally(() => {
+        if (this.#probe?.channel === channel) this.#probe = undefined;
+      });
+      this.#probe = { channel, answer };
+    }
+    const { answer } = this.#probe;
     try {
-      await Promise.race([this.#probe, limit]);
-    } finally {
-      clearTimeout(timer);
+      await within(limitMs, answer, 'no answer');
+    } catch (error) {
+      if (this.#probe?.answer === answer) this.#watch?.unanswered();
+      throw error;
     }
   }
 
   /** Declares the queues again, after the broker said that one is not there; once at a time. */
   restoreQueues(): void {
-    if (this.#channel === undefined || this.#restoring) return;
+    const [connection, channel] = [this.#connection, this.#keeper?.channel];
+    if (connection === undefined || channel === undefined || this.#restoring) return;
     this.#restoring = true;
     this.#options.log.warn('rabbitmq.queue_missing');
-    declareTopology(this.#channel, this.#options.topology)
+    declareTopology(channel, this.#options.topology)
+      .then(() => this.#declareHeartbeatQueue(connection))
       .catch((err: unknown) => this.#options.log.error({ err }, 'rabbitmq.queue_not_restored'))
       .finally(() => {
         this.#restoring = false;
@@ -159,72 +142,80 @@ export class RabbitMqLink {
 
   /** Ends the connection for good; waits a moment for the broker's goodbye. */
   async close(): Promise<void> {
-    this.#closing = true;
-    const goodbye = this.#recovering?.close() ?? Promise.resolve();
-    await Promise.race([
-      goodbye.catch(() => {}),
-      new Promise((resolve) => {
-        setTimeout(resolve, CLOSE_TIMEOUT_MS).unref();
-      }),
-    ]);
-    this.#channel = undefined;
+    this.#closing.abort();
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    await connection.close(CLOSE_TIMEOUT_MS);
+    this.#forget(connection);
   }
 
-  async #setUp(model: ChannelModel): Promise<void> {
+  async #connect(node: RabbitMqNode): Promise<NodeConnection> {
+    const several = this.#nodes.length > 1;
+    const limitMs = several ? CONNECT_TIMEOUT_MS.oneOfSeveral : CONNECT_TIMEOUT_MS.only;
+    const connection = await NodeConnection.open(node, this.#options.tls, limitMs);
+    this.#connection = connection;
+    try {
+      await within(SET_UP_LIMIT_MS, this.#setUp(connection), 'no channel in time');
+      if (!connection.alive || this.#closing.signal.aborted) throw new Error('closed while being set up');
+    } catch (error) {
+      this.#forget(connection);
+      await connection.close(CLOSE_TIMEOUT_MS);
+      throw error;
+    }
+    this.#problems.forget();
+    if (several) this.#watch = this.#watchOver(connection);
+    void connection.ended.then(() => this.#forget(connection));
+    this.#options.log.info({ node: node.name }, 'rabbitmq.ready');
+    this.#listener.onReady();
+    return connection;
+  }
+
+  async #setUp(connection: NodeConnection): Promise<void> {
     const { log } = this.#options;
-    // Before anything else: an 'error' that nobody hears ends the process, and amqplib listens only after this setup.
-    model.on('error', () => {});
-    this.#model = model;
-    model.on('close', () => {
-      this.#model = undefined;
-      this.#channel = undefined;
-      this.#blocked = false;
+    connection.onBlocked(
+      (reason) => log.warn({ node: connection.node.name, reason }, 'rabbitmq.blocked'),
+      () => log.info({ node: connection.node.name }, 'rabbitmq.unblocked'),
+    );
+    const keeper = new ChannelKeeper({
+      connection,
+      topology: this.#options.topology,
+      log,
+      onReturn: this.#listener.onReturn,
     });
-    model.on('blocked', (reason) => {
-      this.#blocked = true;
-      log.warn({ reason }, 'rabbitmq.blocked');
-    });
-    model.on('unblocked', () => {
-      this.#blocked = false;
-      log.info('rabbitmq.unblocked');
-    });
-    this.#blocked = false;
-    this.#coalescer = coalescerOf(model);
-    await this.#openChannel(model);
+    await keeper.open();
+    if (this.#connection === connection) this.#keeper = keeper;
+    await this.#declareHeartbeatQueue(connection);
   }
 
-  async #openChannel(model: ChannelModel): Promise<void> {
-    const channel = await model.createConfirmChannel({ highWaterMark: CHANNEL_BUFFER_FRAMES });
-    channel.on('error', (err) => this.#channelClosed(err));
-    channel.on('return', (message) => this.#listener.onReturn(String(message.properties.messageId)));
-    await declareTopology(channel, this.#options.topology);
-    channel.on('close', () => {
-      if (this.#channel === channel) this.#channel = undefined;
-      // When a connection ends its channels close first, in the same turn: look again when the turn is over.
-      setImmediate(() => this.#reopenChannel(model));
-    });
-    this.#channel = channel;
+  async #declareHeartbeatQueue(connection: NodeConnection): Promise<void> {
+    try {
+      const declared = declareHeartbeatQueue((use) => connection.onOwnChannel(use), this.#options.topology);
+      await within(HEARTBEAT_QUEUE_LIMIT_MS, declared, 'no answer');
+      this.#heartbeatProblems.forget();
+    } catch (thrown) {
+      const err = thrown instanceof Error ? thrown : new Error(String(thrown));
+      if (connection.alive && this.#heartbeatProblems.isNew(err)) {
+        this.#options.log.error({ err }, 'rabbitmq.heartbeat_queue_unusable');
+      }
+    }
   }
 
-  /** Says once why the broker closes channels: a fault of the queues' properties comes back with every attempt. */
-  #channelClosed(err: Error): void {
-    if (err.message !== this.#lastChannelProblem) this.#options.log.error({ err }, 'rabbitmq.channel_closed');
-    this.#lastChannelProblem = err.message;
-  }
-
-  /** Opens a channel on a connection that still lives, again and again until it does or the connection ends. */
-  #reopenChannel(model: ChannelModel): void {
-    if (this.#model !== model || this.#closing) return;
-    this.#openChannel(model).catch((err: unknown) => {
-      this.#options.log.error({ err }, 'rabbitmq.channel_not_reopened');
-      setTimeout(() => this.#reopenChannel(model), REOPEN_DELAY_MS).unref();
+  #watchOver(connection: NodeConnection): NodeWatch {
+    return new NodeWatch({
+      ask: () => connection.onOwnChannel(async () => {}),
+      blocked: () => connection.blocked,
+      leave: (reason) => {
+        if (!connection.alive) return;
+        this.#options.log.warn({ node: connection.node.name, reason }, 'rabbitmq.node_left');
+        connection.abandon(new Error(`the node was left: ${reason}`));
+      },
     });
   }
-}
 
-/** amqplib does not publish its socket's type; without a socket writes are only not gathered. */
-function coalescerOf({ connection }: ChannelModel): WriteCoalescer | undefined {
-  return 'stream' in connection && connection.stream instanceof Duplex
-    ? new WriteCoalescer(connection.stream)
-    : undefined;
+  #forget(connection: NodeConnection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#keeper = undefined;
+    this.#watch = undefined;
+  }
 }

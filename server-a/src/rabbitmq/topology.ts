@@ -18,23 +18,46 @@ export function deadLetterQueue(outboundQueue: string): string {
 }
 
 /**
- * Declares all queues; harmless where they exist already with the same properties.
+ * Declares the queues of messages; harmless where they exist already with the same properties. On a cluster of three or
+ * more nodes RabbitMQ gives a new quorum queue three members.
  *
  * @throws when a queue exists with other properties (406); amqplib's error then says which
  */
 export async function declareTopology(channel: Channel, topology: Topology): Promise<void> {
-  const { outboundQueue, heartbeatQueue, queueType } = topology;
+  const { outboundQueue, queueType } = topology;
   await channel.assertQueue(deadLetterQueue(outboundQueue), {
     durable: true,
     arguments: { 'x-queue-type': queueType },
   });
   await declareOutbound(channel, topology);
-  await channel.assertQueue(heartbeatQueue, {
-    durable: true,
-    maxLength: HEARTBEAT_MAX_LENGTH,
-    messageTtl: HEARTBEAT_TTL_MS,
-    arguments: { 'x-queue-type': 'classic' },
-  });
+}
+
+/**
+ * Declares the queue of heartbeats, unless there is one: whatever it is, it is used as it is.
+ *
+ * A queue that lives on one node cannot be declared while that node is away, and the attempt closes its channel. That
+ * must not keep messages from being sent, so this takes a way to channels of its own.
+ *
+ * @param onOwnChannel runs a function on a new channel
+ * @throws when the queue is there and cannot be used
+ */
+export async function declareHeartbeatQueue(
+  onOwnChannel: <T>(use: (channel: Channel) => Promise<T>) => Promise<T>,
+  { heartbeatQueue, queueType }: Topology,
+): Promise<void> {
+  try {
+    await onOwnChannel((channel) => channel.checkQueue(heartbeatQueue));
+  } catch {
+    // Not there, or not usable: the declaration says which.
+    await onOwnChannel((channel) =>
+      channel.assertQueue(heartbeatQueue, {
+        durable: true,
+        maxLength: HEARTBEAT_MAX_LENGTH,
+        messageTtl: HEARTBEAT_TTL_MS,
+        arguments: { 'x-queue-type': queueType },
+      }),
+    );
+  }
 }
 
 /** Declares the outbound queue alone: cheap enough to ask for at every readiness check. */

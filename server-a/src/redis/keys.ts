@@ -1,12 +1,18 @@
-/** Every Redis key of Server A: its name, type and life. The README's table is held to this object by a test. */
+/** Every Redis key of Server A: its name, type and life. The README's table is made from this object by `make docs`. */
+
+/** Key that readiness checks write. It has no ':', so no record and no counter can be meant by it. */
+export const READINESS_KEY = 'gateway-readiness';
+/** Milliseconds that it lives. */
+export const READINESS_TTL_MS = 60_000;
 
 /** Catalogue of keys, for documentation. */
 export const REDIS_KEYS = {
   idempotencyRecord: {
-    pattern: 'idem:{api_key}:{idempotency_key}',
+    pattern: 'idem:{client_key}:{idempotency_key}',
     type: 'string',
-    life: 'IDEMPOTENCY_TTL_SECONDS; shorter for an answer with Retry-After',
-    holds: 'state, tracking id, hash of the body and, once answered, the answer',
+    life: 'IDEMPOTENCY_TTL_SECONDS; a minute at the most for 429 and 503',
+    holds:
+      'tracking id and hash of the body; while open also its owner, the end of the lease and the day charged; then the answer',
   },
   quotaCounter: {
     pattern: '{QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}',
@@ -14,37 +20,64 @@ export const REDIS_KEYS = {
     life: '24 h from its first unit',
     holds: 'messages of the client that reached the broker on that UTC day',
   },
-  recentUnits: {
-    pattern: '{{QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}}:recent',
-    type: 'list',
-    life: '2 min from its latest unit; at most 10,000 tokens',
-    holds: 'tokens of the attempts that took the latest units of that counter',
+  rateBucket: {
+    pattern: 'rate:{client_key}',
+    type: 'string',
+    life: 'a second at the most',
+    holds: 'of a client with `max_per_second`: how many of its tokens are gone, and when that was so',
+  },
+  refusalCount: {
+    pattern: 'refused:{client_key}',
+    type: 'string (integer)',
+    life: '24 h from its first refusal',
+    holds: 'refusals that were stored for idempotency keys of the client in that time',
+  },
+  readiness: {
+    pattern: READINESS_KEY,
+    type: 'string',
+    life: '60 s from the latest readiness check',
+    holds:
+      '1; that it could be written is what the check asks; in a cluster one on each master, with a number behind it',
   },
 } as const;
 
 /** Seconds that a quota counter lives: from the specification ("expire automatically after 24h"). */
 export const QUOTA_TTL_SECONDS = 86_400;
 
-/**
- * How long, and how many, tokens of units are remembered: longer than a unit's fate is open (a late confirm is awaited for
- * 15 s, a write is tried again for 60 s), and more than can be on their way at once through a handful of gateways.
- */
-export const RECENT_UNITS = { ttlSeconds: 120, count: 10_000 } as const;
+/** Seconds that a client's stored refusals are counted from the first one on: the day of its quota. */
+export const REFUSAL_COUNT_TTL_SECONDS = 86_400;
 
-/** Key of the idempotency record of one client's key. An API key holds no ':', so no two clients can meet here. */
-export function idempotencyRecordKey(apiKey: string, idempotencyKey: string): string {
-  return `idem:${apiKey}:${idempotencyKey}`;
+/** Returns how many refusals are stored for a client in a day. Who may store that many answers may store as many refusals. */
+export const mostRefusals = (dailyQuota: number): number => Math.max(10_000, dailyQuota);
+
+/** Makes the names of keys. */
+export interface KeyNames {
+  /** Key of the idempotency record of one client's key. A client's id holds no ':', so no two clients can meet here. */
+  record(clientId: string, idempotencyKey: string): string;
+  /** Key of a client's counter. @param day UTC day, `YYYY-MM-DD` */
+  counter(clientId: string, day: string): string;
+  /** Key of a client's bucket of tokens. */
+  bucket(clientId: string): string;
+  /** Key of the count of a client's stored refusals. */
+  refusals(clientId: string): string;
 }
 
-/** Key of a client's counter. @param day UTC day, `YYYY-MM-DD` */
-export function quotaCounterKey(prefix: string, clientKey: string, day: string): string {
-  return `${prefix}:${clientKey}:${day}`;
-}
-
 /**
- * Key of the tokens beside a counter. The braces (these are literal) put it into the counter's slot of a Redis Cluster,
- * so that a script may take both.
+ * Returns how keys are named. In a cluster the client's id is in braces (literal ones), so that all keys of a client are
+ * of one slot, and a script may take several of them.
  */
-export function recentUnitsKey(counter: string): string {
-  return `{${counter}}:recent`;
+export function keyNames(mode: 'single' | 'sentinel' | 'cluster', quotaPrefix: string): KeyNames {
+  return mode === 'cluster'
+    ? {
+        record: (clientId, idempotencyKey) => `idem:{${clientId}}:${idempotencyKey}`,
+        counter: (clientId, day) => `${quotaPrefix}:{${clientId}}:${day}`,
+        bucket: (clientId) => `rate:{${clientId}}`,
+        refusals: (clientId) => `refused:{${clientId}}`,
+      }
+    : {
+        record: (clientId, idempotencyKey) => `idem:${clientId}:${idempotencyKey}`,
+        counter: (clientId, day) => `${quotaPrefix}:${clientId}:${day}`,
+        bucket: (clientId) => `rate:${clientId}`,
+        refusals: (clientId) => `refused:${clientId}`,
+      };
 }

@@ -1,283 +1,419 @@
-/** Typed bindings of lua/: one object of named fields in, a discriminated union out. Raw tuples stay in this file. */
-import { readFileSync } from 'node:fs';
-import type { Redis, Result } from 'ioredis';
-import type { RedisLink } from './connect.js';
-import { RECENT_UNITS, recentUnitsKey } from './keys.js';
-import { RedisUnavailable } from './unavailable.js';
+/**
+ * Typed bindings of lua/: one object of named fields in, a discriminated union out. Raw tuples stay in this file.
+ *
+ * Over 250 lines: one binding for each script, read side by side with lua/.
+ */
+import type { RedisClient } from './client.js';
+import { callOn, type RedisRoutes, type Route, untilRun } from './routes.js';
 
-declare module 'ioredis' {
-  interface RedisCommander<Context> {
-    idempotencyClaim(
-      ...args: [
-        record: string,
-        candidate: string,
-        owner: string,
-        fingerprint: string,
-        lease: number,
-        ttl: number,
-        deadline: number,
-        strict: number,
-      ]
-    ): Result<unknown[], Context>;
-    idempotencyStore(
-      ...args: [
-        record: string,
-        owner: string,
-        id: string,
-        fingerprint: string,
-        status: number,
-        body: string,
-        ttl: number,
-      ]
-    ): Result<unknown, Context>;
-    idempotencyRelease(
-      ...args: [record: string, owner: string, paid: number, hold: number, ttl: number]
-    ): Result<unknown, Context>;
-    quotaConsume(
-      ...args: [
-        counter: string,
-        recent: string,
-        limit: number,
-        ttl: number,
-        deadline: number,
-        token: string,
-        dead: string,
-        kept: number,
-        keptTtl: number,
-      ]
-    ): Result<unknown[], Context>;
-    quotaRefund(
-      ...args: [counter: string, recent: string, token: string, certain: number]
-    ): Result<unknown[], Context>;
-  }
+/** When a script may take effect, in Redis's own time: outside it does nothing and tells the time. Milliseconds since 1970. */
+export interface Window {
+  readonly fromMs: number;
+  readonly untilMs: number;
 }
 
-/** Scripts by the command that they define: their file, and how many keys they take (all of one slot). */
-export const SCRIPTS = {
-  idempotencyClaim: { file: 'idempotency_claim', keys: 1 },
-  idempotencyStore: { file: 'idempotency_store', keys: 1 },
-  idempotencyRelease: { file: 'idempotency_release', keys: 1 },
-  quotaConsume: { file: 'quota_consume', keys: 2 },
-  quotaRefund: { file: 'quota_refund', keys: 2 },
-} as const;
-
-/** Adds the scripts to a client as commands. ioredis sends EVALSHA, and the text again where Redis has lost it. */
-export function defineScripts(redis: Redis): void {
-  for (const [command, { file, keys }] of Object.entries(SCRIPTS)) {
-    const lua = readFileSync(new URL(`../../lua/${file}.lua`, import.meta.url), 'utf8');
-    redis.defineCommand(command, { numberOfKeys: keys, lua });
-  }
-}
-
-/** A claim to make. Ids are 32 hex digits; durations have their unit in their name. */
-export interface ClaimRequest {
-  readonly record: string;
-  readonly candidate: string;
-  readonly owner: string;
-  readonly fingerprint: string;
-  readonly leaseMs: number;
-  readonly ttlSeconds: number;
-  /** Refuse another body instead of only reporting it. */
-  readonly strict: boolean;
-}
-
-/** What became of a claim. */
-export type ClaimReply =
+/** What stands under a key for a request that does not own it. */
+export type Standing =
+  /** `leftMs` is what is left of the record's life. `body` is '' with 202: that body follows from the id. */
   | {
-      readonly status: 'claimed';
-      readonly id: string;
-      readonly takenOver: boolean;
-      readonly paid: boolean;
-      readonly mismatch: boolean;
-      /** Tokens of the owners whose leases have ended, the latest first, separated by spaces; '' = none. */
-      readonly deadOwners: string;
-    }
-  | {
-      readonly status: 'done';
+      readonly status: 'answered';
       readonly id: string;
       readonly httpStatus: number;
       readonly body: string;
       readonly leftMs: number;
       readonly mismatch: boolean;
     }
+  /** Another attempt is at work. */
   | {
       readonly status: 'in_flight';
       readonly id: string;
       readonly leaseLeftMs: number;
       readonly mismatch: boolean;
     }
-  | { readonly status: 'mismatch'; readonly id: string };
+  /** No attempt is at work, and the key's message may be in the broker. */
+  | { readonly status: 'open'; readonly id: string; readonly mismatch: boolean }
+  /** The key belongs to another body, and the caller asked to be strict. */
+  | { readonly status: 'mismatch'; readonly id: string }
+  /** The record is of a version that the script does not know. */
+  | { readonly status: 'unreadable' };
 
-/** An answer to store. */
-export interface StoreRequest {
-  readonly record: string;
+/** Outside the window: nothing was changed. */
+export interface NotNow {
+  readonly status: 'not_now';
+  /** Redis's time. */
+  readonly nowMs: number;
+}
+
+/** A client's limit per second. */
+export interface RateLimit {
+  readonly bucketKey: string;
+  /** New messages in a second. */
+  readonly perSecond: number;
+}
+
+/** A key to claim and to charge. Ids are UUIDs. */
+export interface AdmitRequest extends Window {
+  readonly recordKey: string;
+  readonly counterKey: string;
   readonly owner: string;
   readonly id: string;
-  readonly fingerprint: string;
-  readonly httpStatus: number;
-  /** Exact bytes; '' with 202, whose body follows from the id. */
-  readonly body: string;
-  readonly ttlMs: number;
+  readonly digest: string;
+  /** Refuse another body instead of only reporting it. */
+  readonly strict: boolean;
+  readonly leaseMs: number;
+  readonly lifeMs: number;
+  /** Life that a record has at the least after a take-over. */
+  readonly minLifeMs: number;
+  /** Units that the client has a day. */
+  readonly limit: number;
+  readonly counterLifeSeconds: number;
+  readonly rate: RateLimit | undefined;
 }
 
-/** A claim to give back, or to hold on to. */
-export interface ReleaseRequest {
-  readonly record: string;
-  readonly owner: string;
-  /** A unit of quota is kept for this key. */
-  readonly paid: boolean;
-  /** Milliseconds to keep the claim; 0 = give it back. */
-  readonly holdMs: number;
-  readonly ttlSeconds: number;
+/** Too many new messages of the client in this second: nothing was changed, and a key has no record. */
+export interface Throttled {
+  readonly status: 'throttled';
 }
+
+/** What became of an admission. */
+export type AdmitReply =
+  /** `used` counts the day's units; 0 after a take-over, which charges nothing. */
+  | {
+      readonly status: 'admitted';
+      readonly id: string;
+      readonly takenOver: boolean;
+      readonly used: number;
+    }
+  | { readonly status: 'exceeded'; readonly used: number }
+  | Throttled
+  | Standing
+  | NotNow;
+
+/** A refusal to store. */
+export interface RefuseRequest extends Window {
+  readonly recordKey: string;
+  /** Key of the count of the client's stored refusals; touched where this one is to be stored. */
+  readonly countKey: string;
+  readonly id: string;
+  /** '' = the body could not be read. */
+  readonly digest: string;
+  readonly strict: boolean;
+  readonly httpStatus: number;
+  readonly body: string;
+  /** 0 = only ask what stands under the key. */
+  readonly lifeMs: number;
+  /** Refusals of the client that are stored while their count lives. */
+  readonly most: number;
+  readonly countLifeSeconds: number;
+}
+
+/** The key had no record; `tooMany`: the refusal was to be stored, and is not. */
+export interface Refused {
+  readonly status: 'refused';
+  readonly tooMany: boolean;
+}
+
+/** What became of a refusal. */
+export type RefuseReply = Refused | Standing | NotNow;
+
+/** How an attempt ends, as `settle` writes it down. */
+export type Ending = 'answered' | 'not_sent' | 'held' | 'unknown';
+
+/** An attempt to end. */
+export interface SettleRequest {
+  readonly ending: Ending;
+  readonly recordKey: string;
+  /** That the attempt was charged on; touched by `not_sent` alone. */
+  readonly counterKey: string;
+  readonly owner: string;
+  readonly id: string;
+  readonly digest: string;
+  /** Life of the answer (`answered`) or length of the longer lease (`held`). */
+  readonly durationMs: number;
+  /** Redis time until which the attempt's `admit` may still run; 0 = it has run. */
+  readonly admitDeadlineMs: number;
+}
+
+/** What stands under the key after an attempt has ended. */
+export type SettleReply =
+  | Extract<Standing, { status: 'answered' | 'open' | 'unreadable' }>
+  /** `withdrawn`: the record is gone and its unit given back; `absent`: there was no record. */
+  | { readonly status: 'withdrawn' | 'absent' }
+  /** Nothing of the attempt was found, and its `admit` may still run. */
+  | { readonly status: 'early' };
 
 /** A unit to take. */
-export interface ConsumeRequest {
-  readonly counter: string;
+export interface ConsumeRequest extends Window {
+  readonly counterKey: string;
   readonly limit: number;
-  readonly ttlSeconds: number;
-  /** Of this attempt alone. */
-  readonly token: string;
-  /** Tokens of dead attempts at the same message, separated by spaces; the unit that one of them took is gone on with. */
-  readonly deadOwners: string;
-}
-
-/** A unit to give back. */
-export interface RefundRequest {
-  readonly counter: string;
-  readonly token: string;
-  /** The unit was taken for certain; false = only if its token is remembered. */
-  readonly certain: boolean;
+  readonly lifeSeconds: number;
+  readonly rate: RateLimit | undefined;
 }
 
 /** What became of a unit. `used` counts the day's units. */
-export type ConsumeReply = { readonly status: 'consumed' | 'exceeded'; readonly used: number };
+export type ConsumeReply =
+  | { readonly status: 'consumed' | 'exceeded'; readonly used: number }
+  | Throttled
+  | NotNow;
 
-/** The scripts, callable. Every method throws RedisUnavailable where Redis gives no answer in time. */
+/** What is known of a key; times in milliseconds of Redis's clock. */
+export type LookUpReply =
+  | { readonly status: 'absent' | 'unreadable' }
+  /** `body` is '' with 202: that body follows from the id. */
+  | (Known & { readonly status: 'answered'; readonly httpStatus: number; readonly body: string })
+  /** An attempt is at work while `leaseLeftMs` is over 0. */
+  | (Known & { readonly status: 'open'; readonly leaseLeftMs: number });
+
+interface Known {
+  readonly id: string;
+  /** What is left of the record's life; below 0 = it has no end. */
+  readonly leftMs: number;
+  readonly nowMs: number;
+}
+
+/** The scripts that an attempt on a key calls. */
+export type AttemptScripts = Pick<Scripts, 'admit' | 'refuse' | 'settle'>;
+
+/** Milliseconds for which a script without a limit of its own is sent anew, where Redis says that it was not run. */
+const RESEND_FOR_MS = 500;
+
+/**
+ * The scripts, callable. Every method throws RedisUnavailable where Redis gives no answer in time, and what Redis itself
+ * answers as an error. `limitMs` is how long a call waits, if less than usual.
+ *
+ * A method that takes a `route` runs its script once at the most, and throws NotRun where Redis says that it was not run:
+ * the caller knows by when, and with which time of Redis, it may be sent anew.
+ */
 export class Scripts {
-  readonly #link: RedisLink;
+  readonly #routes: RedisRoutes;
 
-  constructor(link: RedisLink) {
-    this.#link = link;
+  constructor(routes: RedisRoutes) {
+    this.#routes = routes;
   }
 
-  /** Claims a key. A claim that succeeds only after the limit is given back. */
-  claim(request: ClaimRequest): Promise<ClaimReply> {
-    return this.#claim(request, () => this.#claim(request, tooLate));
-  }
-
-  /** Stores an answer; false = the key has passed to another owner, or is answered. */
-  store({ record, owner, id, fingerprint, httpStatus, body, ttlMs }: StoreRequest): Promise<boolean> {
-    const { redis } = this.#link;
-    return this.#link.call(
-      () => redis.idempotencyStore(record, owner, id, fingerprint, httpStatus, body, ttlMs),
-      (reply) => reply === 'stored',
+  /** Claims a key and charges its unit in one step, or says what stands under the key. */
+  admit(request: AdmitRequest, limitMs: number, route?: Route): Promise<AdmitReply> {
+    const { recordKey, counterKey, rate } = request;
+    const claim = [
+      request.owner,
+      request.id,
+      request.digest,
+      request.strict ? 1 : 0,
+      request.leaseMs,
+      request.lifeMs,
+      request.minLifeMs,
+      request.limit,
+      request.counterLifeSeconds,
+      request.fromMs,
+      request.untilMs,
+    ] as const;
+    return this.#call(
+      recordKey,
+      route,
+      (client) =>
+        rate === undefined
+          ? client.admit(recordKey, counterKey, ...claim)
+          : client.admitLimited(recordKey, counterKey, rate.bucketKey, ...claim, rate.perSecond),
+      readAdmit,
+      limitMs,
     );
   }
 
-  /** Gives a claim back or holds it; false = the key has passed to another owner, or is answered. */
-  release({ record, owner, paid, holdMs, ttlSeconds }: ReleaseRequest): Promise<boolean> {
-    return this.#link.call(
-      () => this.#link.redis.idempotencyRelease(record, owner, paid ? 1 : 0, holdMs, ttlSeconds),
-      (reply) => reply !== 'lost',
+  /** Stores a refusal for a key without a record, or says what stands under the key. */
+  refuse(request: RefuseRequest, limitMs: number, route?: Route): Promise<RefuseReply> {
+    const { recordKey, countKey, id, httpStatus, body, lifeMs, most, countLifeSeconds } = request;
+    const question = [request.digest, request.strict ? 1 : 0, request.fromMs, request.untilMs] as const;
+    const stored = [id, httpStatus, body, lifeMs, most, countLifeSeconds] as const;
+    return this.#call(
+      recordKey,
+      route,
+      (client) =>
+        lifeMs > 0
+          ? client.refuseStored(recordKey, countKey, ...question, ...stored)
+          : client.refuse(recordKey, ...question),
+      readRefuse,
+      limitMs,
     );
   }
 
-  /** Takes one unit. Where the reply is lost, give the token's unit back: it may have been taken. */
-  consume(request: ConsumeRequest): Promise<ConsumeReply> {
-    return this.#consume(request, () => this.#consume(request, tooLate));
+  /** Ends an attempt, and says what stands under the key now. Harmless when it runs twice. */
+  settle(request: SettleRequest, limitMs?: number): Promise<SettleReply> {
+    const { ending, recordKey, counterKey, owner, id, digest, durationMs, admitDeadlineMs } = request;
+    return this.#untilRun(
+      recordKey,
+      (client) =>
+        ending === 'not_sent'
+          ? client.settleNotSent(
+              recordKey,
+              counterKey,
+              ending,
+              owner,
+              id,
+              digest,
+              durationMs,
+              admitDeadlineMs,
+            )
+          : client.settle(recordKey, ending, owner, id, digest, durationMs, admitDeadlineMs),
+      readSettle,
+      limitMs,
+    );
   }
 
-  /** Gives a unit back. */
-  refund({ counter, token, certain }: RefundRequest): Promise<void> {
-    return this.#link.call(
-      () => this.#link.redis.quotaRefund(counter, recentUnitsKey(counter), token, certain ? 1 : 0),
+  /** Takes one unit. Where the reply is lost, the unit may have been taken. */
+  consume(request: ConsumeRequest, limitMs: number, route?: Route): Promise<ConsumeReply> {
+    const { counterKey, limit, lifeSeconds, fromMs, untilMs, rate } = request;
+    const unit = [limit, lifeSeconds, fromMs, untilMs] as const;
+    return this.#call(
+      counterKey,
+      route,
+      (client) =>
+        rate === undefined
+          ? client.quotaConsume(counterKey, ...unit)
+          : client.quotaConsumeLimited(counterKey, rate.bucketKey, ...unit, rate.perSecond),
+      readConsume,
+      limitMs,
+    );
+  }
+
+  /** Gives a unit back. A second run gives a second one back. */
+  refund(counterKey: string, limitMs?: number): Promise<void> {
+    return this.#untilRun(
+      counterKey,
+      (client) => client.quotaRefund(counterKey),
       () => undefined,
+      limitMs,
     );
   }
 
-  /** @param again runs it once more, after the script was refused as late and Redis's time is known better */
-  #claim(request: ClaimRequest, again: () => Promise<ClaimReply>): Promise<ClaimReply> {
-    const { record, candidate, owner, fingerprint, leaseMs, ttlSeconds, strict } = request;
-    const { redis, clock } = this.#link;
-    const only = strict ? 1 : 0;
-    return this.#link.call(
-      () =>
-        redis.idempotencyClaim(
-          record,
-          candidate,
-          owner,
-          fingerprint,
-          leaseMs,
-          ttlSeconds,
-          clock.deadline(),
-          only,
-        ),
-      (reply) => {
-        if (reply[0] !== 'late') return readClaim(reply);
-        clock.correct(Number(reply[1]));
-        return again();
-      },
-      ([status, , , paid]) => {
-        if (status !== 'claimed') return;
-        this.release({ record, owner, paid: paid === 1, holdMs: 0, ttlSeconds }).catch(() => {});
-      },
-    );
+  /** Says what is known of a key, and changes nothing. */
+  lookUp(recordKey: string, limitMs: number): Promise<LookUpReply> {
+    return this.#untilRun(recordKey, (client) => client.lookUp(recordKey), readLookUp, limitMs);
   }
 
-  /** @param again as for a claim */
-  #consume(request: ConsumeRequest, again: () => Promise<ConsumeReply>): Promise<ConsumeReply> {
-    const { counter, limit, ttlSeconds, token, deadOwners } = request;
-    const { redis, clock } = this.#link;
-    return this.#link.call(
-      () =>
-        redis.quotaConsume(
-          counter,
-          recentUnitsKey(counter),
-          limit,
-          ttlSeconds,
-          clock.deadline(),
-          token,
-          deadOwners,
-          RECENT_UNITS.count,
-          RECENT_UNITS.ttlSeconds,
-        ),
-      (reply) => {
-        if (reply[0] !== 'late') return readConsume(reply);
-        clock.correct(Number(reply[1]));
-        return again();
-      },
-    );
+  /** Runs a script where its key lives, or on the way that Redis has named for this once. */
+  #call<T>(
+    key: string,
+    route: Route | undefined,
+    send: (client: RedisClient) => Promise<unknown>,
+    read: (raw: unknown) => T,
+    limitMs?: number,
+  ): Promise<T> {
+    return callOn(route ?? this.#routes.routeOf(key), send, read, limitMs);
+  }
+
+  /** As {@link Scripts.#call}, and again where the script was not run: for scripts that need no time of Redis. */
+  #untilRun<T>(
+    key: string,
+    send: (client: RedisClient) => Promise<unknown>,
+    read: (raw: unknown) => T,
+    limitMs?: number,
+  ): Promise<T> {
+    const deadline = performance.now() + (limitMs ?? RESEND_FOR_MS);
+    let isSentAnew = false;
+    return untilRun(deadline, (route) => {
+      // The limit is for all calls together: what is sent anew has what is left of it.
+      const hasLess = isSentAnew && limitMs !== undefined;
+      isSentAnew = true;
+      return this.#call(
+        key,
+        route,
+        send,
+        read,
+        hasLess ? Math.max(1, deadline - performance.now()) : limitMs,
+      );
+    });
   }
 }
 
-/** Late a second time: then it is not our idea of Redis's time that was wrong. */
-function tooLate(): Promise<never> {
-  return Promise.reject(new RedisUnavailable('Redis did not run the script in time', false));
-}
-
-function readClaim(reply: unknown[]): ClaimReply {
-  const [status, id, a, b, c, d] = reply;
-  if (typeof id !== 'string') throw unexpected('idempotency_claim');
+/** Reads what `admit` answers. @throws Error for what its header does not name; as the others here */
+export function readAdmit(raw: unknown): AdmitReply {
+  const [status, a, b, c] = fields(raw);
   switch (status) {
-    case 'claimed':
-      return { status, id, takenOver: a === 1, paid: b === 1, mismatch: c === 1, deadOwners: String(d) };
-    case 'done':
-      return { status, id, httpStatus: Number(a), body: String(b), leftMs: Number(c), mismatch: d === 1 };
-    case 'in_flight':
-      return { status, id, leaseLeftMs: Number(a), mismatch: b === 1 };
-    case 'mismatch':
-      return { status, id };
+    case 'admitted':
+      return { status, id: String(a), takenOver: b === 1, used: Number(c) };
+    case 'exceeded':
+      return { status, used: Number(a) };
+    case 'throttled':
+      return { status };
+    case 'not_now':
+      return { status, nowMs: Number(a) };
     default:
-      throw unexpected('idempotency_claim');
+      return readStanding(raw);
   }
 }
 
-function readConsume([status, value]: unknown[]): ConsumeReply {
-  if (status !== 'consumed' && status !== 'exceeded') throw unexpected('quota_consume');
+/** Reads what `refuse` answers. */
+export function readRefuse(raw: unknown): RefuseReply {
+  const [status, value] = fields(raw);
+  if (status === 'refused') return { status, tooMany: value === 1 };
+  return status === 'not_now' ? { status, nowMs: Number(value) } : readStanding(raw);
+}
+
+/** Reads what `settle` answers. */
+export function readSettle(raw: unknown): SettleReply {
+  const [status] = fields(raw);
+  if (status === 'withdrawn' || status === 'absent' || status === 'early') return { status };
+  const standing = readStanding(raw);
+  if (standing.status === 'in_flight' || standing.status === 'mismatch') throw unexpected(raw);
+  return standing;
+}
+
+function readConsume(raw: unknown): ConsumeReply {
+  const [status, value] = fields(raw);
+  if (status === 'not_now') return { status, nowMs: Number(value) };
+  if (status === 'throttled') return { status };
+  if (status !== 'consumed' && status !== 'exceeded') throw unexpected(raw);
   return { status, used: Number(value) };
 }
 
-function unexpected(script: string): Error {
-  return new Error(`${script} gave an answer that its header does not name`);
+function readLookUp(raw: unknown): LookUpReply {
+  const [status, id, left, now, a, b] = fields(raw);
+  const known = { id: String(id), leftMs: Number(left), nowMs: Number(now) };
+  switch (status) {
+    case 'absent':
+    case 'unreadable':
+      return { status };
+    case 'answered':
+      return { ...known, status, httpStatus: Number(a), body: String(b) };
+    case 'open':
+      return { ...known, status, leaseLeftMs: Number(a) };
+    default:
+      throw unexpected(raw);
+  }
+}
+
+function readStanding(raw: unknown): Standing {
+  const [status, id, a, b, c, d] = fields(raw);
+  switch (status) {
+    case 'answered':
+      return {
+        status,
+        id: String(id),
+        httpStatus: Number(a),
+        body: String(b),
+        leftMs: Number(c),
+        mismatch: d === 1,
+      };
+    case 'in_flight':
+      return { status, id: String(id), leaseLeftMs: Number(a), mismatch: b === 1 };
+    case 'open':
+      return { status, id: String(id), mismatch: a === 1 };
+    case 'mismatch':
+      return { status, id: String(id) };
+    case 'unreadable':
+      return { status };
+    default:
+      throw unexpected(raw);
+  }
+}
+
+/** Returns the fields of a reply. */
+export function fields(raw: unknown): readonly unknown[] {
+  if (!Array.isArray(raw)) throw unexpected(raw);
+  return raw;
+}
+
+function unexpected(raw: unknown): Error {
+  const status = Array.isArray(raw) ? String(raw[0]) : typeof raw;
+  return new Error(`a script gave an answer that its header does not name: ${status}`);
 }

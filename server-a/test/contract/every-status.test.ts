@@ -5,14 +5,19 @@ import { ERRORS } from '../../src/errors.js';
 import type { Gateway } from '../support/gateway.js';
 import { asObject } from '../support/json.js';
 import { OPENAPI } from '../support/openapi.js';
-import { SEND_PATH } from '../support/paths.js';
+import { BATCH_PATH, REQUESTS_PATH, SEND_PATH } from '../support/paths.js';
 import { connectRaw, splitAnswers } from '../support/raw-connection.js';
 import { newBody, Site } from '../support/site.js';
 import { waitFor } from '../support/wait-for.js';
 
 const site = new Site({ clients: { main: {}, none: { daily_quota: 0 } } });
 const gateway = await site.startGateway();
-const withoutProviders = await site.startGateway({ PROVIDERS_CONFIG: '{}' });
+/** The operators' routes are elsewhere; it is ready when it answers a sender. */
+const withoutProviders = await site.startGateway(
+  { PROVIDERS_CONFIG: '{}', OPERATIONS_PORT: '0' },
+  { untilReady: false },
+);
+await withoutProviders.line('redis.ready');
 /** Its services are where nobody listens. */
 const alone = await site.startGateway(
   { REDIS_URL: 'redis://127.0.0.1:1/0', RABBITMQ_URL: 'amqp://127.0.0.1:1/' },
@@ -30,6 +35,12 @@ interface Outcome {
 
 async function sent(by: Gateway, body: unknown, key = apiKey, headers = {}): Promise<Outcome> {
   const { status, json } = await by.send({ apiKey: key, body, headers });
+  return { status, code: json['error_code'] };
+}
+
+async function sentBatch(by: Gateway, messages: unknown, key = apiKey, headers = {}): Promise<Outcome> {
+  const body = typeof messages === 'string' ? messages : { messages };
+  const { status, json } = await by.sendBatch({ apiKey: key, body, headers });
   return { status, code: json['error_code'] };
 }
 
@@ -56,8 +67,18 @@ async function raw(bytes: string): Promise<Outcome> {
   return { status: answer.status, code: /"error_code":"(\w+)"/.exec(answer.body)?.[1] };
 }
 
+/** Asks what is known of a key, which has been refused before. */
+async function askedOfKey(by: Gateway, key: string, ofClient = apiKey): Promise<Outcome> {
+  await by.send({ apiKey: ofClient, idempotencyKey: 'refused-key', body: {} });
+  const { status, json } = await by.ask(`${REQUESTS_PATH}${key}`, 'GET', { 'API-Key': ofClient });
+  return { status, code: json['error_code'] };
+}
+
 const post = `post ${SEND_PATH}`;
+const batch = `post ${BATCH_PATH}`;
+const ofKey = `get ${REQUESTS_PATH}{idempotency_key}`;
 const naming = (...providers: string[]) => ({ ...newBody(), providers });
+const items = (...bodies: object[]) => bodies.map((body) => ({ idempotency_key: randomUUID(), ...body }));
 
 const PRODUCERS: readonly (readonly [string, () => Promise<Outcome>])[] = [
   [`${post} 202`, () => sent(gateway, newBody())],
@@ -73,11 +94,32 @@ const PRODUCERS: readonly (readonly [string, () => Promise<Outcome>])[] = [
   [`${post} 431`, () => raw(`POST ${SEND_PATH} HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(9000)}\r\n\r\n`)],
   [`${post} 500`, () => sent(alone, newBody())],
   [`${post} 503`, () => sent(withoutProviders, newBody())],
+  [`${batch} 207`, () => sentBatch(gateway, items(newBody(), {}, naming('Gamma'), naming('Omega')))],
+  [`${batch} 207`, () => sentBatch(gateway, items(newBody(), naming('Gamma', 'Delta')), site.apiKey('none'))],
+  [`${batch} 207`, () => sentBatch(alone, items(newBody()))],
+  [`${batch} 207`, () => sentBatch(withoutProviders, items(newBody()))],
+  [`${batch} 400`, () => sentBatch(gateway, [])],
+  [`${batch} 401`, () => sentBatch(gateway, items(newBody()), 'nobody')],
+  [`${batch} 408`, () => raw(`POST ${BATCH_PATH} HTTP/1.1\r\nHost: x\r\n`)],
+  [`${batch} 413`, () => sentBatch(gateway, 'x'.repeat(600_000))],
+  [`${batch} 415`, () => sentBatch(gateway, items(newBody()), apiKey, { 'Content-Type': 'text/plain' })],
+  [
+    `${batch} 431`,
+    () => raw(`POST ${BATCH_PATH} HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(9000)}\r\n\r\n`),
+  ],
+  [`${ofKey} 200`, () => askedOfKey(gateway, 'refused-key')],
+  [`${ofKey} 400`, () => askedOfKey(gateway, '%20')],
+  [`${ofKey} 401`, () => askedOfKey(gateway, 'any', 'nobody')],
+  [`${ofKey} 404`, () => askedOfKey(gateway, 'never-used')],
+  [`${ofKey} 500`, () => askedOfKey(alone, 'any')],
   ['get /healthz 200', () => asked(alone, '/healthz')],
   ['get /readyz 200', () => asked(gateway, '/readyz')],
   ['get /readyz 503', () => asked(alone, '/readyz')],
+  ['get /readyz 404', () => asked(withoutProviders, '/readyz')],
   ['get /metrics 200', () => asked(alone, '/metrics')],
+  ['get /metrics 404', () => asked(withoutProviders, '/metrics')],
   ['get /openapi.json 200', () => asked(alone, '/openapi.json')],
+  ['get /openapi.json 404', () => asked(withoutProviders, '/openapi.json')],
   ['get /openapi.json 304', () => askedAgain(alone, '/openapi.json')],
   ['NotFound 404', () => asked(alone, '/nothing')],
   ['MethodNotAllowed 405', () => asked(alone, SEND_PATH, 'DELETE')],

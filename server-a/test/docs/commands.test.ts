@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import test from 'ava';
+import type { Variables } from '../../dev/services/gateway-process.js';
 import { ERRORS } from '../../src/errors.js';
 import type { Gateway } from '../support/gateway.js';
-import type { Variables } from '../support/gateway-process.js';
 import { type Answer, ask } from '../support/http-client.js';
 import { parseObject } from '../support/json.js';
 import { codeBlocks, sectionsOf } from '../support/markdown.js';
@@ -13,7 +13,7 @@ import { readCommand } from '../support/shell-words.js';
 import { Site } from '../support/site.js';
 
 const ROOT = new URL('../../../', import.meta.url);
-const SEND_URL = 'http://localhost:8000/api/v1/sms/send';
+const SEND_URLS = ['http://localhost:8000/api/v1/sms/send', 'http://localhost:8000/api/v1/sms/send-batch'];
 /** Headers that the README leaves out: they say nothing about the outcome. */
 const UNTOLD = new Set(['date', 'content-length', 'connection', 'keep-alive']);
 
@@ -40,7 +40,7 @@ const examples = examplesOf(readFile('README.md'), 'What it answers');
 
 test('README: every answer of the send endpoint that needs no failure -> has a command', (t) => {
   const bodies = examples.flatMap(({ answers }) => answers.map((answer) => parseObject(bodyOf(answer))));
-  const { INTERNAL_ERROR, NOT_FOUND, METHOD_NOT_ALLOWED, ...refusals } = ERRORS;
+  const { INTERNAL_ERROR, NOT_FOUND, KEY_NOT_FOUND, METHOD_NOT_ALLOWED, ...refusals } = ERRORS;
   t.deepEqual(
     [...new Set(bodies.map((body) => String(body['error_code'] ?? 'accepted')))].sort(),
     ['accepted', ...Object.keys(refusals)].sort(),
@@ -125,7 +125,8 @@ function send({ port }: Gateway, command: string): Promise<Answer> {
       url = word;
     }
   }
-  if (curl !== 'curl' || url !== SEND_URL || body === undefined) throw new Error(`cannot send: ${command}`);
+  if (curl !== 'curl' || !SEND_URLS.includes(url) || body === undefined)
+    throw new Error(`cannot send: ${command}`);
   return ask({ port, path: new URL(url).pathname, method: 'POST', headers, body });
 }
 
@@ -169,8 +170,8 @@ function timeless({ status, headers, body }: Said): Said {
     status,
     headers: same,
     body: body
-      .replace(/"tracking_id":"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"/, '<id>')
-      .replace(/"timestamp":"\d{4}-\d\d-\d\dT[\d:.]+Z"/, '<time>'),
+      .replace(/"tracking_id":"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"/g, '<id>')
+      .replace(/"timestamp":"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '<time>'),
   };
 }
 

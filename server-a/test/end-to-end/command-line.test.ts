@@ -1,10 +1,10 @@
 /** The built entry point with options, where there is neither Redis nor RabbitMQ. */
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { GatewayProcess, type Variables } from '../support/gateway-process.js';
+import { GatewayProcess, type Variables } from '../../dev/services/gateway-process.js';
 import { asObject } from '../support/json.js';
 import { newBody, Site } from '../support/site.js';
 
@@ -18,7 +18,10 @@ async function newFolder(t: ExecutionContext): Promise<string> {
 
 /** Runs it to its end. */
 async function run(folder: string, options: readonly string[], variables: Variables = {}) {
-  const child = await GatewayProcess.start({ NODE_ENV: 'development', ...variables }, folder, options);
+  const child = await GatewayProcess.start(
+    { NODE_ENV: 'development', ...variables },
+    { cwd: folder, args: options },
+  );
   const { code } = await child.ended;
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
@@ -27,11 +30,15 @@ test('--check-config: .env.example as .env -> exit 0, what it says, without its 
   const folder = await newFolder(t);
   await copyFile(ENV_EXAMPLE, join(folder, '.env'));
   const { code, stdout, stderr } = await run(folder, ['--check-config']);
-  t.is(stderr, '');
+  t.deepEqual(
+    stderr.split('\n').map((line) => line.trim().split(' ')[0]),
+    // The example key and guest are right on this machine alone; the example has no secret.
+    ['', 'Warnings:', 'CLIENT_CONFIG', 'RABBITMQ_URL', 'TRACKING_ID_SECRET', ''],
+  );
   t.is(code, 0);
   t.true(stdout.includes('Financial Service  api_k***  yes     1000'), stdout);
   t.true(stdout.includes('amqp://rabbitmq:5672/'));
-  t.notRegex(stdout, /api_key_for_service_A|guest/);
+  t.notRegex(stdout + stderr, /api_key_for_service_A|guest:/);
 });
 
 test('--check-config: variables that are set -> win over .env; every fault at once', async (t) => {
@@ -58,6 +65,27 @@ test('--check-config: a .env that cannot be read -> exit 1 that says so; so does
   }
 });
 
+test('start, and --check-config: nothing is configured -> says where it looked, and what to do', async (t) => {
+  const folder = await newFolder(t);
+  const file = join(await realpath(folder), '.env');
+  for (const options of [['--check-config'], []]) {
+    const { code, stderr } = await run(folder, options);
+    t.is(code, 1);
+    t.true(stderr.includes('CLIENT_CONFIG is required'), stderr);
+    t.true(stderr.includes(`There is no ${file}.`), stderr);
+    t.true(stderr.includes('copy .env.example to .env'), stderr);
+    t.true(stderr.includes('CLIENT_CONFIG_FILE'), stderr);
+  }
+  await writeFile(join(folder, '.env'), 'SERVER_A_PORT=8000\n');
+  t.true((await run(folder, [])).stderr.includes(`Neither the environment nor ${file} has it.`));
+  t.true((await run(folder, [], { NODE_ENV: 'production' })).stderr.includes('NODE_ENV is production'));
+  const other = await run(folder, [], { CLIENT_CONFIG: '{', PROVIDERS_CONFIG: '{}' });
+  t.is(
+    other.stderr,
+    'The configuration is not valid:\n  CLIENT_CONFIG is not valid JSON: line 1, column 2\n',
+  );
+});
+
 test('--check-config: who reads goes away after a line -> no error', async (t) => {
   const folder = await newFolder(t);
   const clients = Array.from({ length: 10_000 }, (_, i) => [
@@ -67,9 +95,13 @@ test('--check-config: who reads goes away after a line -> no error', async (t) =
   await copyFile(ENV_EXAMPLE, join(folder, '.env'));
   const variables = { CLIENT_CONFIG: '', CLIENT_CONFIG_FILE: join(folder, 'clients.json') };
   await writeFile(variables.CLIENT_CONFIG_FILE, JSON.stringify(Object.fromEntries(clients)));
-  const child = await GatewayProcess.start({ NODE_ENV: 'development', ...variables }, folder, [
-    '--check-config',
-  ]);
+  const child = await GatewayProcess.start(
+    { NODE_ENV: 'development', ...variables },
+    {
+      cwd: folder,
+      args: ['--check-config'],
+    },
+  );
   child.closeStdout();
   t.is((await child.ended).code, 0);
   t.notRegex(child.stderr, /Error|EPIPE/);

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { GatewayProcess, type Variables } from '../support/gateway-process.js';
+import { GatewayProcess, type Variables } from '../../dev/services/gateway-process.js';
 import { asList, asObject } from '../support/json.js';
 import { faultsOfOutput, parseLines } from '../support/log-lines.js';
 

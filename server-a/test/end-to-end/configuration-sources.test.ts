@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { GatewayProcess } from '../../dev/services/gateway-process.js';
 import { Gateway } from '../support/gateway.js';
-import { GatewayProcess } from '../support/gateway-process.js';
 import { parseLines } from '../support/log-lines.js';
 import { newBody, Site, sha256 } from '../support/site.js';
 import { waitFor } from '../support/wait-for.js';
@@ -20,7 +20,7 @@ async function newFolder(t: ExecutionContext): Promise<string> {
 
 /** Starts a gateway in a folder, and returns its line gateway.started (or the last line, if it does not start). */
 async function startedIn(t: ExecutionContext, folder: string, variables: Readonly<Record<string, string>>) {
-  const child = await GatewayProcess.start({ NODE_ENV: 'development', ...variables }, folder);
+  const child = await GatewayProcess.start({ NODE_ENV: 'development', ...variables }, { cwd: folder });
   t.teardown(async () => {
     child.signal('SIGKILL');
     await child.ended;

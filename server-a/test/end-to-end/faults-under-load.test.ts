@@ -72,14 +72,23 @@ test('crash: a gateway killed within a keyed load, senders go on with another ->
   t.true((await site.used('crash')) >= SENDERS * 20);
 });
 
-test('rabbitmq: its connection cut again and again within a keyed load -> one tracking id per key, one unit per key', async (t) => {
-  const proxy = await startTcpProxy(RABBITMQ_URL);
+/**
+ * Loads a gateway of its own whose connection to a service is cut four times, with the answers stalled before each second
+ * cut. Returns what was accepted.
+ */
+async function loadWhileCut(
+  t: ExecutionContext,
+  client: string,
+  variable: 'REDIS_URL' | 'RABBITMQ_URL',
+  url: string,
+): Promise<readonly Sent[]> {
+  const proxy = await startTcpProxy(url);
   t.teardown(() => proxy.close());
-  const gateway = await site.startGateway({ ...LIMITS, RABBITMQ_URL: proxy.url });
-  let faults = true;
+  const gateway = await site.startGateway({ ...LIMITS, [variable]: proxy.url });
+  let cutting = true;
   const sent: Sent[] = [];
   const senders = Array.from({ length: SENDERS }, async () => {
-    while (faults) sent.push(await sendUntilAccepted('broker', () => gateway));
+    while (cutting) sent.push(await sendUntilAccepted(client, () => gateway));
   });
   for (let i = 0; i < 4; i += 1) {
     const enough = sent.length + 50;
@@ -89,31 +98,19 @@ test('rabbitmq: its connection cut again and again within a keyed load -> one tr
     proxy.cut();
     proxy.resume();
   }
-  faults = false;
+  cutting = false;
   await Promise.all(senders);
+  return sent;
+}
+
+test('rabbitmq: its connection cut again and again within a keyed load -> one tracking id per key, one unit per key', async (t) => {
+  const sent = await loadWhileCut(t, 'broker', 'RABBITMQ_URL', RABBITMQ_URL);
   await checkOneIdPerKey(t, sent);
   t.is(await site.used('broker'), sent.length);
 });
 
 test('redis: its connection cut again and again within a keyed load -> one tracking id per key, each charged', async (t) => {
-  const proxy = await startTcpProxy(REDIS_URL);
-  t.teardown(() => proxy.close());
-  const gateway = await site.startGateway({ ...LIMITS, REDIS_URL: proxy.url });
-  let faults = true;
-  const sent: Sent[] = [];
-  const senders = Array.from({ length: SENDERS }, async () => {
-    while (faults) sent.push(await sendUntilAccepted('redis', () => gateway));
-  });
-  for (let i = 0; i < 4; i += 1) {
-    const enough = sent.length + 50;
-    await waitFor('more answers', () => sent.length > enough);
-    if (i % 2 === 0) proxy.stallAnswers();
-    await delay(i % 2 === 0 ? 20 : 0);
-    proxy.cut();
-    proxy.resume();
-  }
-  faults = false;
-  await Promise.all(senders);
+  const sent = await loadWhileCut(t, 'redis', 'REDIS_URL', REDIS_URL);
   await checkOneIdPerKey(t, sent);
   t.true((await site.used('redis')) >= sent.length);
 });

@@ -63,12 +63,17 @@ test('redis away: connection refused -> /readyz says so, requests 500 within 3 s
   t.is((await asked.ask('/healthz')).status, 200);
 
   const request = { apiKey, idempotencyKey: randomUUID(), body: newBody() };
-  for (const keyed of [request, { apiKey, body: newBody() }]) {
-    const failed = await asked.send(keyed);
+  const unkeyed = { apiKey, body: newBody() };
+  // Of a key only Redis could say that it is not open.
+  for (const [question, accepted] of [
+    [request, 'unknown'],
+    [unkeyed, 'no'],
+  ] as const) {
+    const failed = await asked.send(question);
     t.is(failed.status, 500);
-    t.deepEqual(failed.json['details'], { accepted: 'no', retry: 'same_key' });
+    t.deepEqual(failed.json['details'], { accepted, retry: 'same_key' });
     t.true(failed.tookMs < 3000);
-    t.deepEqual(await outbox.withText(keyed.body.text), []);
+    t.deepEqual(await outbox.withText(question.body.text), []);
   }
 
   await proxy.accept();

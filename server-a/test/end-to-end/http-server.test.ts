@@ -136,6 +136,24 @@ test('http: three requests in one packet -> three answers in order', async (t) =
   );
 });
 
+test("http: HTTP/2's method behind a request that ends the connection -> the answers before it come back", async (t) => {
+  const body = JSON.stringify(newBody());
+  const twoHosts = rawRequest('{}', 'Host: y\r\n');
+  for (const preface of [
+    // Read by Node as a request of that method, of HTTP/0.9.
+    'PRI  /xHTTP/1.1\r\n\r\n',
+    'PRI /x HTTP/1.1\r\nHost: x\r\n\r\n',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  ]) {
+    const raw = await connectRaw(gateway.port);
+    raw.socket.end(rawRequest(body) + twoHosts + preface);
+    t.deepEqual(
+      splitAnswers(await raw.closed).map(({ status }) => status),
+      [202, 400],
+    );
+  }
+});
+
 test('http: a body of 5 MB -> refused with 413 without waiting for all of it, or the connection is cut', async (t) => {
   const raw = await connectRaw(gateway.port);
   raw.socket.write(rawRequest('').replace('Content-Length: 0', 'Content-Length: 5000000'));

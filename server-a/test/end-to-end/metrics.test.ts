@@ -40,6 +40,7 @@ test('metrics: those that the design adds -> there, with their types', async (t)
   const types = {
     sms_send_requests_total: 'counter',
     sms_send_request_duration_seconds: 'summary',
+    sms_send_request_time_seconds: 'histogram',
     sms_publish_total: 'counter',
     sms_publish_in_flight: 'gauge',
     sms_idempotency_total: 'counter',
@@ -50,6 +51,27 @@ test('metrics: those that the design adds -> there, with their types', async (t)
   };
   t.deepEqual(Object.fromEntries(Object.keys(types).map((name) => [name, page.typeOf(name)])), types);
   t.regex(page.text, /^sms_send_request_duration_seconds\{quantile="0\.99"\} /m);
+});
+
+test('metrics: each request -> observed in the summary and in the histogram alike', async (t) => {
+  await gateway.send({ apiKey: site.apiKey('main'), body: newBody() });
+  const page = await scrape(gateway);
+  const observed = page.value('sms_send_request_duration_seconds_count');
+  t.true(observed >= 1);
+  t.is(page.value('sms_send_request_time_seconds_count'), observed);
+  t.is(page.value('sms_send_request_time_seconds_bucket', { le: '+Inf' }), observed);
+});
+
+test('metrics: what the process is -> version and commit, and its queues', async (t) => {
+  const { text } = await scrape(gateway);
+  t.regex(text, /^sms_build_info\{version="\d+\.\d+\.\d+[^"]*",commit="[0-9a-z-]+",node="v\d+[^"]*"\} 1$/m);
+  for (const [part, queue] of [
+    ['outbound', site.outboundQueue],
+    ['dead_letters', `${site.outboundQueue}.dead`],
+    ['heartbeat', site.heartbeatQueue],
+  ]) {
+    t.true(text.includes(`sms_queue_info{part="${part}",queue="${queue}",vhost="/"} 1\n`), part);
+  }
 });
 
 test('metrics: the answer -> 200 in the text format of Prometheus', async (t) => {

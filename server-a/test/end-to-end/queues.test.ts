@@ -38,8 +38,25 @@ for (const [type, site] of [
 
 test('queues: heartbeat -> durable, bounded in length and age', async (t) => {
   await t.notThrowsAsync(onChannel((channel) => channel.checkQueue(quorum.heartbeatQueue)));
-  const unbounded = declared(quorum.heartbeatQueue, { 'x-queue-type': 'classic' });
-  await t.throwsAsync(unbounded, { message: /406.*(max-length|message-ttl)/ });
+  for (const [type, { heartbeatQueue }] of [
+    ['quorum', quorum],
+    ['classic', classic],
+  ] as const) {
+    const unbounded = declared(heartbeatQueue, { 'x-queue-type': type });
+    await t.throwsAsync(unbounded, { message: /406.*(max-length|message-ttl)/ });
+  }
+});
+
+test('queues: a heartbeat queue of other properties -> used as it is, and messages go on', async (t) => {
+  const site = new Site();
+  t.teardown(() => site.close());
+  await declared(site.heartbeatQueue, { 'x-queue-type': 'classic' });
+  const own = await site.startGateway();
+  t.is((await own.send({ apiKey: site.apiKey('main'), body: newBody() })).status, 202);
+  const heartbeat = await onChannel((channel) =>
+    waitFor('a heartbeat', () => channel.get(site.heartbeatQueue, { noAck: true })),
+  );
+  t.is(heartbeat.properties.type, 'sms.heartbeat.v1');
 });
 
 test('queues: nobody consumes -> every message is there, in order', async (t) => {
@@ -70,7 +87,7 @@ for (const [type, site, asked] of [
     const { json } = await asked.send({ apiKey: site.apiKey('main'), body });
     const dead = await onChannel((channel) =>
       waitFor('a dead letter', () => channel.get(`${site.outboundQueue}.dead`, { noAck: true }), {
-        withinMs: 25_000,
+        withinMs: 60_000,
         everyMs: 200,
       }),
     );

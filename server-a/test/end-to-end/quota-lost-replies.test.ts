@@ -1,4 +1,4 @@
-/** A unit that Redis took, and whose reply never came: nobody has it, so it is given back. */
+/** A unit that Redis took, and whose reply never came: with a key it is undone, without one it stays counted. */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { newBody, Site } from '../support/site.js';
@@ -16,7 +16,35 @@ async function start(t: ExecutionContext) {
   return { site, proxy, gateway, outbox };
 }
 
-test('quota: the connection ends before the reply to a charge -> 500 accepted no, and the unit is given back', async (t) => {
+test('quota: with a key, the connection ends before the reply to the admission -> 500 unknown, and it is undone', async (t) => {
+  const { site, proxy, gateway, outbox } = await start(t);
+  const request = { apiKey: site.apiKey('main'), idempotencyKey: randomUUID(), body: newBody() };
+  proxy.stallAnswers();
+  const answering = gateway.send(request);
+  await waitFor('the charge', async () => (await site.used('main')) === 1);
+  proxy.cut();
+  proxy.resume();
+  const answer = await answering;
+  t.is(answer.status, 500);
+  t.deepEqual(answer.json['details'], { accepted: 'unknown', retry: 'same_key' });
+  await waitFor('the unit', async () => (await site.used('main')) === 0);
+  t.is(await site.redis.exists(site.recordKey('main', request.idempotencyKey)), 0);
+  t.deepEqual(await outbox.withText(request.body.text), []);
+});
+
+test('quota: with a key, the reply to the admission comes after the limit -> 500 unknown, and it is undone', async (t) => {
+  const { site, proxy, gateway } = await start(t);
+  proxy.stallAnswers();
+  const request = { apiKey: site.apiKey('main'), idempotencyKey: randomUUID(), body: newBody() };
+  const answer = await gateway.send(request);
+  t.is(answer.status, 500);
+  t.deepEqual(answer.json['details'], { accepted: 'unknown', retry: 'same_key' });
+  t.is(await site.used('main'), 1);
+  proxy.resume();
+  await waitFor('the unit', async () => (await site.used('main')) === 0);
+});
+
+test('quota: without a key, the connection ends before the reply to a charge -> 500 no, and the unit is kept', async (t) => {
   const { site, proxy, gateway, outbox } = await start(t);
   const body = newBody();
   proxy.stallAnswers();
@@ -27,18 +55,10 @@ test('quota: the connection ends before the reply to a charge -> 500 accepted no
   const answer = await answering;
   t.is(answer.status, 500);
   t.deepEqual(answer.json['details'], { accepted: 'no', retry: 'same_key' });
-  await waitFor('the unit', async () => (await site.used('main')) === 0);
+  await gateway.untilReady();
+  t.is((await gateway.send({ apiKey: site.apiKey('main'), body: newBody() })).status, 202);
+  t.is(await site.used('main'), 2);
   t.deepEqual(await outbox.withText(body.text), []);
-});
-
-test('quota: the reply to a charge comes after the limit -> 500 accepted no, and the unit is given back', async (t) => {
-  const { site, proxy, gateway } = await start(t);
-  proxy.stallAnswers();
-  const answer = await gateway.send({ apiKey: site.apiKey('main'), body: newBody() });
-  t.is(answer.status, 500);
-  t.is(await site.used('main'), 1);
-  proxy.resume();
-  await waitFor('the unit', async () => (await site.used('main')) === 0);
 });
 
 test('quota: fifty charges lost at once, each retried with its key -> fifty messages, fifty units', async (t) => {

@@ -118,8 +118,18 @@ test('reload: a faulty file -> refused with every fault, the last good one serve
   const refused = await gateway.line('config.reload_refused');
   t.is(refused['level'], 'error');
   t.deepEqual(refused['faults'], [
-    { variable: 'CLIENT_CONFIG', path: '[client 1].is_active', message: 'must be true or false' },
-    { variable: 'CLIENT_CONFIG', path: '[client 1].daily_quota', message: 'must be 0 or more' },
+    {
+      client: 'main',
+      variable: 'CLIENT_CONFIG',
+      path: '[client 1].is_active',
+      message: 'must be true or false',
+    },
+    {
+      client: 'main',
+      variable: 'CLIENT_CONFIG',
+      path: '[client 1].daily_quota',
+      message: 'must be 0 or more',
+    },
   ]);
   t.is((await site.send(gateway)).status, 202);
   const page = await scrape(gateway);

@@ -48,11 +48,14 @@ async function rabbitmqctl(...args: string[]): Promise<string> {
 test('service URLs: users, passwords, database, virtual host and heartbeat -> all as written', async (t) => {
   const gateway = await site.startGateway({
     REDIS_URL: `redis://${LOGIN}@${redisHost}/${DATABASE}`,
-    RABBITMQ_URL: `amqp://${LOGIN}@${rabbitmqHost}/${encodeURIComponent(VHOST)}?heartbeat=17`,
+    RABBITMQ_URL: `amqp://${LOGIN}@${rabbitmqHost}/${encodeURIComponent(VHOST)}?heartbeat=4&frameMax=8192`,
     // Its length is told at once; that of a quorum queue seconds later.
     RABBITMQ_QUEUE_TYPE: 'classic',
+    PROVIDER_GATE_ENABLED: 'false',
   });
-  t.is((await gateway.send({ apiKey: site.apiKey('main'), body: newBody() })).status, 202);
+  // Its message is larger than a frame.
+  const body = { ...newBody(), providers: ['x'.repeat(16_000)] };
+  t.is((await gateway.send({ apiKey: site.apiKey('main'), body })).status, 202);
 
   t.deepEqual(await site.keysOf('main'), []);
   const chosen = new Redis(REDIS_URL.replace(/\/\d*$/, ''), { db: DATABASE });
@@ -62,7 +65,7 @@ test('service URLs: users, passwords, database, virtual host and heartbeat -> al
   const queues = await rabbitmqctl('list_queues', '--vhost', VHOST, 'name', 'messages');
   t.true(queues.includes(`${site.outboundQueue}\t1`), queues);
   const connections = await rabbitmqctl('list_connections', 'user', 'timeout');
-  t.true(connections.includes(`${USER}\t17`), connections);
+  t.true(connections.includes(`${USER}\t4`), connections);
   const output = gateway.process.stdout + gateway.process.stderr;
   for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)]) t.false(output.includes(secret));
 });

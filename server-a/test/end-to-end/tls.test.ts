@@ -1,6 +1,6 @@
 /** A gateway whose Redis and RabbitMQ take TLS connections only from clients with a certificate. */
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -20,12 +20,12 @@ const LOGIN = `gateway:${encodeURIComponent(PASSWORD)}`;
 const DATABASE = 5;
 
 const folder = await mkdtemp(join(tmpdir(), 'gateway-test-tls-'));
-const authority = await Authority.create(join(folder, 'authority'), 'Test authority');
-const stranger = await Authority.create(join(folder, 'stranger'), 'Another authority');
-const server = await authority.issue({ name: 'server', host: 'localhost' });
-const expired = await authority.issue({ name: 'expired', host: 'localhost', key: server.key, expired: true });
-const client = await authority.issue({ name: 'client' });
-const strangersClient = await stranger.issue({ name: 'client' });
+const authority = Authority.create(join(folder, 'authority'), 'Test authority');
+const stranger = Authority.create(join(folder, 'stranger'), 'Another authority');
+const server = authority.issue({ name: 'server', host: 'localhost' });
+const expired = authority.issue({ name: 'expired', host: 'localhost', key: server.key, expired: true });
+const client = authority.issue({ name: 'client' });
+const strangersClient = stranger.issue({ name: 'client' });
 /** The certificate that both servers show now. */
 const shown = join(folder, 'shown.pem');
 await copyFile(server.cert, shown);
@@ -142,6 +142,33 @@ for (const { service, message, other } of [
     );
   }
 }
+
+test.serial(
+  'tls: our own certificates are renewed in their files -> in force without a restart',
+  async (t) => {
+    const renewed = join(folder, 'renewed');
+    await mkdir(renewed);
+    const files = { cert: join(renewed, 'cert.pem'), key: join(renewed, 'key.pem') };
+    const put = async (from: CertificateFiles): Promise<void> => {
+      await copyFile(from.key, files.key);
+      await copyFile(from.cert, files.cert);
+    };
+    await put(strangersClient);
+    const gateway = await site.startGateway(
+      { ...showing('REDIS', files), ...showing('RABBITMQ', files) },
+      { untilReady: false },
+    );
+    t.regex(await failure(t, gateway, 'redis.error'), REFUSED);
+    t.regex(await failure(t, gateway, 'rabbitmq.connect_failed'), REFUSED);
+    await put(client);
+    for (const service of ['redis', 'rabbitmq']) {
+      await gateway.line('config.certificates_renewed', (line) => line['service'] === service);
+    }
+    await gateway.untilReady();
+    await accepted(t, gateway);
+    await gateway.stop();
+  },
+);
 
 test.serial('tls: certificates that have expired -> not ready; ready by itself with new ones', async (t) => {
   await showFromNowOn(expired.cert);

@@ -1,3 +1,9 @@
+/**
+ * What is refused with 400, 413 and 415, and what the answer says.
+ *
+ * Over 250 lines: a list, one test for each kind of fault.
+ */
+import { randomUUID } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import type { Answer } from '../support/http-client.js';
@@ -173,6 +179,62 @@ for (const name of ['from', 'TO', 'ttl', '__proto__', 'constructor', 'toString',
 test('validation: required fields only behind __proto__ -> 400 that names all three', async (t) => {
   const body = `{"__proto__":{"to":"${TO}","text":"${TEXT}"}}`;
   t.deepEqual(fieldsOf(t, await gateway.send({ apiKey, body })), ['__proto__', 'text', 'to']);
+});
+
+for (const [what, names] of [
+  ['3000 unknown fields', Array.from({ length: 3000 }, (_, n) => `f${n.toString(36)}`)],
+  [
+    '20 unknown fields with the longest names',
+    Array.from({ length: 20 }, (_, n) => `${n}`.padEnd(1500, 'x')),
+  ],
+  [
+    'unknown fields that grow when they are escaped',
+    Array.from({ length: 60 }, (_, n) => `${n}`.padEnd(80, '\u0001')),
+  ],
+] as const) {
+  test(`validation: ${what} -> 20 faults and how many more, in less than 16 KiB, keyed and replayed`, async (t) => {
+    const body = `{${names.map((name) => `${JSON.stringify(name)}:1`).join(',')}}`;
+    t.true(body.length < 32 * 1024);
+    const idempotencyKey = randomUUID();
+    const answer = await gateway.send({ apiKey, body, idempotencyKey });
+    t.is(answer.status, 400);
+    const { errors, not_listed: notListed } = asObject(answer.json['details']);
+    t.is(asList(errors).length, 20);
+    // Two faults more: the required fields.
+    t.is(notListed, names.length + 2 - 20);
+    t.true(answer.bytes.length < 16 * 1024, `${answer.bytes.length}`);
+    t.deepEqual((await gateway.send({ apiKey, body, idempotencyKey })).bytes, answer.bytes);
+    const record = await site.redis.strlen(site.recordKey('main', idempotencyKey));
+    t.true(record < 17 * 1024, `${record}`);
+  });
+}
+
+for (const [what, body] of Object.entries({
+  '16,000 lists in one another': '['.repeat(16_000) + ']'.repeat(16_000),
+  '5,000 objects in one another': `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`,
+  'a text of 16,000 lists': `{"to":"${TO}","text":${'['.repeat(16_000)}${']'.repeat(16_000)}}`,
+})) {
+  test(`validation: ${what}, keyed -> 400, and replayed`, async (t) => {
+    const request = { apiKey, body, idempotencyKey: randomUUID() };
+    const answer = await gateway.send(request);
+    t.is(answer.status, 400);
+    const again = await gateway.send(request);
+    t.deepEqual(again.bytes, answer.bytes);
+    t.is(again.headers['idempotent-replayed'], 'true');
+  });
+}
+
+test('validation: unknown providers with the longest names -> named in part, in less than 16 KiB', async (t) => {
+  const providers = Array.from({ length: 32 }, (_, n) => `${n}`.padEnd(160, '\u0001'));
+  const answer = await gateway.send({ apiKey, body: { to: TO, text: TEXT, providers } });
+  t.is(answer.status, 422);
+  t.true(answer.bytes.length < 16 * 1024, `${answer.bytes.length}`);
+});
+
+test('validation: a field whose name is cut within an emoji -> a whole character in its place', async (t) => {
+  const name = `${'x'.repeat(63)}${EMOJI}`;
+  const answer = await gateway.send({ apiKey, body: { to: TO, text: TEXT, [name]: 1 } });
+  t.deepEqual(fieldsOf(t, answer), [`${'x'.repeat(63)}\ufffd…`]);
 });
 
 test('validation: a fault -> the answer does not repeat what was sent', async (t) => {

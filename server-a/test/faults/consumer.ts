@@ -6,14 +6,16 @@ export class Consumer {
   readonly deliveries = new Map<string, number>();
   /** Message texts (the sender's own name for a message) by tracking id. */
   readonly texts = new Map<string, string>();
-  readonly #url: string;
+  /** Nodes of the broker; the next one is used when one has failed. */
+  readonly #urls: readonly string[];
+  #turn = 0;
   readonly #queue: string;
   #connection: ChannelModel | undefined;
   #stopped = false;
   #lastDeliveryAt = performance.now();
 
-  constructor(url: string, queue: string) {
-    this.#url = url;
+  constructor(urls: string | readonly string[], queue: string) {
+    this.#urls = [urls].flat();
     this.#queue = queue;
     void this.#consume();
   }
@@ -37,9 +39,13 @@ export class Consumer {
     await this.#connection?.close().catch(() => {});
   }
 
+  get #url(): string {
+    return this.#urls[this.#turn % this.#urls.length] ?? '';
+  }
+
   async #waiting(): Promise<number> {
     try {
-      const connection = await connect(this.#url);
+      const connection = await connect(this.#url, { timeout: 2000 });
       connection.on('error', () => {});
       const channel = await connection.createChannel();
       channel.on('error', () => {});
@@ -47,6 +53,7 @@ export class Consumer {
       await connection.close();
       return messageCount;
     } catch {
+      this.#turn += 1;
       return Number.NaN;
     }
   }
@@ -79,6 +86,7 @@ export class Consumer {
         await connection.close().catch(() => {});
       } catch {
         // The broker or the queue is away; both come back.
+        this.#turn += 1;
       }
       await pause(100);
     }

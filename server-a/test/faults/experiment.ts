@@ -1,55 +1,17 @@
+/** One experiment: a load, its faults, and what was left of the promises. */
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Consumer } from './consumer.js';
 import type { Fault } from './faults.js';
-import { GatewayProcess } from './gateway-process.js';
-import { type Ledger, Senders } from './senders.js';
-import type { Services, World } from './world.js';
-
-/** How hard, and how long. */
-export interface Intensity {
-  readonly keyedSenders: number;
-  readonly unkeyedSenders: number;
-  readonly restMs: number;
-  /** Milliseconds before the fault, of the fault, and after it healed. */
-  readonly beforeMs: number;
-  readonly faultMs: number;
-  readonly afterMs: number;
-}
-
-/** What one experiment showed. */
-export interface Row {
-  readonly fault: string;
-  readonly keyed: Ledger;
-  readonly unkeyed: Ledger;
-  /** Distinct tracking ids, and messages, that came out of the queue. */
-  readonly distinctQueued: number;
-  readonly messagesQueued: number;
-  /** Accepted (202) and not in the queue. */
-  readonly missing: number;
-  /** Keys that two tracking ids were told for, or queued under. */
-  readonly keysWithTwoIds: number;
-  /** Counter minus distinct tracking ids queued, for keyed and unkeyed senders. */
-  readonly keyedDrift: number;
-  readonly unkeyedDrift: number;
-  readonly slowestMs: number;
-  /** Milliseconds from the healing to /readyz 200 on every gateway. */
-  readonly readyMs: number;
-  /** Messages of senders that hung up before their answer. */
-  readonly hungUp: number;
-  /** Growth of the largest gateway's resident memory, MiB. */
-  readonly grownMiB: number;
-  readonly healthzFailures: number;
-  readonly unforeseen: readonly string[];
-  /** What must not be; empty = the experiment passed. */
-  readonly violations: readonly string[];
-}
+import { Gateway } from './gateway.js';
+import { Senders } from './senders.js';
+import { compare, type Intensity, lostUnitsAllowed, type Row, violationsOf } from './verdict.js';
+import type { ConfigChange, Services, World } from './world.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Milliseconds within which every answer must come while something is broken. */
-const ANSWER_LIMIT_MS = 3000;
-/** Milliseconds within which a gateway must be ready again once its services are back. */
-const READY_LIMIT_MS = 10_000;
 const DAILY_QUOTA = 1_000_000_000;
 
 /** Loads gateways, makes faults, lets them heal, and compares what was answered with what is there. */
@@ -64,26 +26,24 @@ export async function runExperiment(
   const keys = { keyed: `keyed-${run}-000000`, unkeyed: `unkeyed-${run}-0000`, hangUp: 'hang-up-key-000001' };
   const outboundQueue = `faults.${run}`;
   const prefix = `quota-${run}`;
-  const client = (of: string) => ({ name: of, is_active: true, daily_quota: DAILY_QUOTA });
+  const files = await configFiles(keys, Math.min(...faults.map((fault) => fault.keyedQuota ?? DAILY_QUOTA)));
   const env = {
     NODE_ENV: 'production',
     LOG_LEVEL: 'warn',
-    REDIS_URL: `redis://127.0.0.1:${services.redisProxy.port}/0`,
-    RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${services.rabbitmqProxy.port}/`,
+    REDIS_URL: services.redisProxy.url,
+    RABBITMQ_URL: services.rabbitmqProxy.url,
     RABBITMQ_OUTBOUND_QUEUE: outboundQueue,
     RABBITMQ_HEARTBEAT_QUEUE: `${outboundQueue}.heartbeat`,
     QUOTA_PREFIX: prefix,
-    CLIENT_CONFIG: JSON.stringify({
-      [keys.keyed]: client('keyed'),
-      [keys.unkeyed]: client('unkeyed'),
-      [keys.hangUp]: client('hang-up'),
-    }),
-    PROVIDERS_CONFIG: '{"Provider-A":{"is_active":true,"is_operational":true}}',
+    ...files.variables,
+    TRACKING_ID_SECRET: 'a secret of the experiments',
+    // No key's epoch ends within an experiment: Redis forgets in some of them.
+    IDEMPOTENCY_TTL_SECONDS: '31536000',
   };
-  const gateways: GatewayProcess[] = [];
+  const gateways: Gateway[] = [];
   for (let index = 0; index < Math.max(...faults.map((fault) => fault.gateways ?? 1)); index += 1) {
     const aheadMs = index === 0 ? Math.max(...faults.map((fault) => fault.clockAheadMs ?? 0)) : 0;
-    gateways.push(await GatewayProcess.start({ ...env, CLOCK_AHEAD_MS: String(aheadMs) }));
+    gateways.push(await Gateway.start({ ...env, CLOCK_AHEAD_MS: String(aheadMs) }));
   }
   const consumer = new Consumer(services.rabbitmq.url, outboundQueue);
   const ports = (): number[] => {
@@ -104,6 +64,10 @@ export async function runExperiment(
     outboundQueue,
     senders: [keyed, unkeyed],
     untilDrained: () => consumer.untilDrained(),
+    configure: async (change) => {
+      await files.write(change);
+      for (const gateway of gateways) if (gateway.running) gateway.signal('SIGHUP');
+    },
   };
 
   await pause(intensity.beforeMs);
@@ -134,6 +98,7 @@ export async function runExperiment(
   const codes = await Promise.all(gateways.map((gateway) => gateway.end('SIGTERM')));
   await consumer.untilDrained();
   await consumer.stop();
+  await files.remove();
 
   const counters = await Promise.all([keys.keyed, keys.unkeyed].map((key) => countOf(services, prefix, key)));
   const row = compare(name, keyed.ledger, unkeyed.ledger, consumer, counters, {
@@ -145,10 +110,39 @@ export async function runExperiment(
   });
   const lostUnits = lostUnitsAllowed(faults, intensity);
   const violations = [
-    ...violationsOf(row, lostUnits, intensity),
+    ...violationsOf(row, lostUnits, intensity, faults),
     ...codes.filter((code) => code !== 0).map((code) => `a gateway ended with ${code}`),
   ];
   return { ...row, violations };
+}
+
+/** Writes the configuration of clients and providers to files, which a fault may change. */
+async function configFiles(keys: Readonly<Record<'keyed' | 'unkeyed' | 'hangUp', string>>, quota: number) {
+  const folder = await mkdtemp(join(tmpdir(), 'sms-gateway-experiment-'));
+  const [clients, providers] = [join(folder, 'clients.json'), join(folder, 'providers.json')];
+  const state = { providersOn: true, keyedQuota: quota };
+  const client = (name: string, dailyQuota = DAILY_QUOTA) => ({
+    name,
+    is_active: true,
+    daily_quota: dailyQuota,
+  });
+  const write = async (change: ConfigChange): Promise<void> => {
+    Object.assign(state, change);
+    const config = {
+      [keys.keyed]: client('keyed', state.keyedQuota),
+      [keys.unkeyed]: client('unkeyed'),
+      [keys.hangUp]: client('hang-up'),
+    };
+    await writeFile(clients, JSON.stringify(config));
+    const provider = { is_active: state.providersOn, is_operational: true };
+    await writeFile(providers, JSON.stringify({ 'Provider-A': provider }));
+  };
+  await write({});
+  return {
+    variables: { CLIENT_CONFIG_FILE: clients, PROVIDERS_CONFIG_FILE: providers },
+    write,
+    remove: () => rm(folder, { recursive: true }),
+  };
 }
 
 /** @throws when the work takes longer: an experiment that hangs has failed */
@@ -166,88 +160,8 @@ async function countOf({ redisAdmin }: Services, prefix: string, apiKey: string)
   return counts.reduce((sum, count) => sum + Number(count ?? 0), 0);
 }
 
-type Measured = Pick<Row, 'readyMs' | 'grownMiB' | 'healthzFailures' | 'unforeseen'>;
-
-function compare(
-  fault: string,
-  keyed: Ledger,
-  unkeyed: Ledger,
-  consumer: Consumer,
-  [keyedCount = 0, unkeyedCount = 0]: readonly number[],
-  measured: Measured,
-): Omit<Row, 'violations'> {
-  const queuedByMessage = new Map<string, Set<string>>();
-  for (const [id, text] of consumer.texts) {
-    const ids = queuedByMessage.get(text) ?? new Set();
-    queuedByMessage.set(text, ids.add(id));
-  }
-  let missing = 0;
-  for (const ledger of [keyed, unkeyed]) {
-    for (const ids of ledger.accepted.values())
-      for (const id of ids) if (!consumer.deliveries.has(id)) missing += 1;
-  }
-  let keysWithTwoIds = 0;
-  for (const [message, told] of keyed.ids) {
-    if (new Set([...told, ...(queuedByMessage.get(message) ?? [])]).size > 1) keysWithTwoIds += 1;
-  }
-  const keyedMessages = new Set(keyed.ids.keys());
-  const unkeyedDistinct = [...consumer.texts.values()].filter(
-    (text) => !keyedMessages.has(text) && text !== 'hung up',
-  ).length;
-  const keyedDistinct = [...consumer.texts.values()].filter((text) => keyedMessages.has(text)).length;
-  return {
-    fault,
-    keyed,
-    unkeyed,
-    distinctQueued: consumer.deliveries.size,
-    messagesQueued: [...consumer.deliveries.values()].reduce((sum, count) => sum + count, 0),
-    missing,
-    keysWithTwoIds,
-    keyedDrift: keyedCount - keyedDistinct,
-    unkeyedDrift: unkeyedCount - unkeyedDistinct,
-    hungUp: [...consumer.texts.values()].filter((text) => text === 'hung up').length,
-    slowestMs: Math.max(keyed.slowestMs, unkeyed.slowestMs),
-    ...measured,
-  };
-}
-
-/**
- * Units that may stay counted without a message, see docs/reliability.md: those of unkeyed requests in flight at each kill
- * of a gateway. (With a key, the retry goes on with the unit of the dead attempt.)
- */
-function lostUnitsAllowed(faults: readonly Fault[], { unkeyedSenders, faultMs }: Intensity): number {
-  return faults.some((fault) => fault.killsGateway === true) ? unkeyedSenders * Math.ceil(faultMs / 700) : 0;
-}
-
-function violationsOf(row: Omit<Row, 'violations'>, lostUnits: number, intensity: Intensity): string[] {
-  const inFlight = intensity.keyedSenders + intensity.unkeyedSenders;
-  const found: string[] = [];
-  // What strikes again and again leaves unknown outcomes again and again.
-  const strikes = Math.ceil(intensity.faultMs / 300);
-  const must = (holds: boolean, what: string): void => void (holds || found.push(what));
-  must(row.missing === 0, `${row.missing} accepted messages are missing`);
-  must(row.keysWithTwoIds === 0, `${row.keysWithTwoIds} keys have two tracking ids`);
-  must(row.keyedDrift === 0, `the keyed quota drifted by ${row.keyedDrift}`);
-  // Without a key nobody asks again: the unit of an unknown outcome is kept, whether the message arrived or not.
-  const unknown = row.unkeyed.unknown + row.unkeyed.unanswered;
-  must(
-    row.unkeyedDrift >= 0 && row.unkeyedDrift <= lostUnits + unknown,
-    `the unkeyed quota drifted by ${row.unkeyedDrift} (${unknown} unknown outcomes)`,
-  );
-  const unanswered = row.distinctQueued - row.keyed.accepted.size - row.unkeyed.accepted.size - row.hungUp;
-  must(unanswered <= inFlight * strikes, `${unanswered} messages are queued that no 202 was given for`);
-  must(row.slowestMs <= ANSWER_LIMIT_MS, `the slowest answer took ${Math.round(row.slowestMs)} ms`);
-  must(row.readyMs <= READY_LIMIT_MS, `ready only after ${Math.round(row.readyMs)} ms`);
-  must(row.grownMiB < 60, `memory grew by ${Math.round(row.grownMiB)} MiB`);
-  must(row.healthzFailures === 0, `/healthz failed ${row.healthzFailures} times`);
-  must(row.unforeseen.length === 0, `unforeseen: ${row.unforeseen[0]?.slice(0, 300)}`);
-  must(row.keyed.accepted.size + row.keyed.refused === row.keyed.messages, 'a keyed message has no decision');
-  must(row.keyed.accepted.size > 0, 'nothing was accepted');
-  return found;
-}
-
 /** Asks every running gateway's /healthz, again and again. */
-function watchHealth(gateways: readonly GatewayProcess[], silenced: boolean) {
+function watchHealth(gateways: readonly Gateway[], silenced: boolean) {
   let stopped = false;
   let failures = 0;
   const watching = (async () => {

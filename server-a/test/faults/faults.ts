@@ -1,4 +1,8 @@
-/** The faults: how each is made, and how it heals. */
+/**
+ * The faults: how each is made, and how it heals.
+ *
+ * Over 250 lines: a list, ten lines for each fault.
+ */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'amqplib';
 import type { World } from './world.js';
@@ -19,6 +23,12 @@ export interface Fault {
   readonly onlyAlone?: true;
   /** Milliseconds that the first gateway's wall clock is ahead of the others'. */
   readonly clockAheadMs?: number;
+  /** Redis loses data that it had acknowledged: what it counted is no longer what was queued. */
+  readonly forgets?: true;
+  /** Milliseconds that a gateway is stopped at a time, if longer than answers may take. */
+  readonly stopsMs?: number;
+  /** Units a day that the keyed client has at the beginning; the default is more than are ever used. */
+  readonly keyedQuota?: number;
   /** A gateway does not answer by design (it is being killed or suspended), so its health is not asked. */
   readonly silencesGateway?: true;
 }
@@ -38,7 +48,7 @@ async function killAndRestart({ gateways }: World, signal: AbortSignal): Promise
   await again(signal, 700, async () => {
     const gateway = gateways[turn++ % gateways.length];
     await gateway?.end('SIGKILL');
-    gateway?.spawn();
+    await gateway?.restart();
   });
 }
 
@@ -116,13 +126,42 @@ async function stall({ gateways }: World, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Longer than any lease of the gateways here: what a stopped gateway does next must do no harm. */
+const LONG_STOP_MS = 3500;
+
+async function stopLong({ gateways }: World, signal: AbortSignal): Promise<void> {
+  let turn = 0;
+  await again(signal, 300, async () => {
+    const gateway = gateways[turn++ % gateways.length];
+    gateway?.signal('SIGSTOP');
+    await pause(LONG_STOP_MS);
+    gateway?.signal('SIGCONT');
+  });
+}
+
+/** Cuts the broker off, and switches the providers off and on while it is away. */
+async function switchProviders(world: World, signal: AbortSignal): Promise<void> {
+  await world.rabbitmqProxy.refuse();
+  await again(signal, 200, async () => {
+    await world.configure({ providersOn: false });
+    await pause(200);
+    await world.configure({ providersOn: true });
+  });
+}
+
+/** Cuts Redis off, and raises the quota that is used up by then while Redis is away. */
+async function raiseQuota(world: World): Promise<void> {
+  await world.redisProxy.refuse();
+  await world.configure({ keyedQuota: 1_000_000_000 });
+}
+
 async function terminateInTurn({ gateways }: World, signal: AbortSignal): Promise<void> {
   let turn = 0;
   await again(signal, 300, async () => {
     const gateway = gateways[turn++ % gateways.length];
     const code = await gateway?.end('SIGTERM');
     if (code !== 0) throw new Error(`a gateway ended with ${code} after SIGTERM`);
-    gateway?.spawn();
+    await gateway?.restart();
     await gateway?.untilReady(10_000);
   });
 }
@@ -167,6 +206,50 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: 'gateways stopped for 3.5 s in turn, longer than the lease',
+    target: 'gateway',
+    gateways: 2,
+    silencesGateway: true,
+    stopsMs: LONG_STOP_MS,
+    make: stopLong,
+    heal: async ({ gateways }) => {
+      for (const gateway of gateways) gateway.signal('SIGCONT');
+    },
+  },
+  {
+    name: 'network to the broker cut, providers switched off and on',
+    target: 'rabbitmq',
+    make: switchProviders,
+    heal: async (world) => {
+      await world.configure({ providersOn: true });
+      await world.rabbitmqProxy.mend();
+    },
+  },
+  {
+    name: 'network to Redis cut, quota used up and raised',
+    target: 'redis',
+    keyedQuota: 150,
+    make: raiseQuota,
+    heal: ({ redisProxy }) => redisProxy.mend(),
+  },
+  {
+    name: 'Redis emptied again and again',
+    target: 'redis',
+    forgets: true,
+    make: (world, signal) => again(signal, 300, async () => void (await world.redisAdmin.flushall())),
+    heal: nothing,
+  },
+  {
+    name: 'Redis back with an empty disk',
+    target: 'redis',
+    forgets: true,
+    make: ({ redis }) => redis.kill(),
+    heal: async ({ redis, emptyRedisDisk }) => {
+      await emptyRedisDisk();
+      await redis.start();
+    },
+  },
+  {
     name: 'broker application stopped',
     target: 'rabbitmq',
     make: async ({ rabbitmq }) => void (await rabbitmq.ctl('stop_app')),
@@ -208,20 +291,20 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'network to the broker cut',
     target: 'rabbitmq',
-    make: async ({ rabbitmqProxy }) => rabbitmqProxy.set({ kind: 'cut' }),
-    heal: async ({ rabbitmqProxy }) => rabbitmqProxy.set({ kind: 'pass' }),
+    make: ({ rabbitmqProxy }) => rabbitmqProxy.refuse(),
+    heal: ({ rabbitmqProxy }) => rabbitmqProxy.mend(),
   },
   {
     name: 'network to the broker black-holed',
     target: 'rabbitmq',
-    make: async ({ rabbitmqProxy }) => rabbitmqProxy.set({ kind: 'black-hole' }),
-    heal: async ({ rabbitmqProxy }) => rabbitmqProxy.set({ kind: 'pass' }),
+    make: async ({ rabbitmqProxy }) => rabbitmqProxy.blackHole(),
+    heal: ({ rabbitmqProxy }) => rabbitmqProxy.mend(),
   },
   {
     name: 'network to the broker slow (200 ms)',
     target: 'rabbitmq',
-    make: async ({ rabbitmqProxy }) => rabbitmqProxy.set({ kind: 'delay', ms: 200 }),
-    heal: async ({ rabbitmqProxy }) => rabbitmqProxy.set({ kind: 'pass' }),
+    make: async ({ rabbitmqProxy }) => rabbitmqProxy.delay(200),
+    heal: ({ rabbitmqProxy }) => rabbitmqProxy.mend(),
   },
   {
     name: 'Redis stopped',
@@ -262,20 +345,20 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'network to Redis cut',
     target: 'redis',
-    make: async ({ redisProxy }) => redisProxy.set({ kind: 'cut' }),
-    heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
+    make: ({ redisProxy }) => redisProxy.refuse(),
+    heal: ({ redisProxy }) => redisProxy.mend(),
   },
   {
     name: 'network to Redis black-holed',
     target: 'redis',
-    make: async ({ redisProxy }) => redisProxy.set({ kind: 'black-hole' }),
-    heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
+    make: async ({ redisProxy }) => redisProxy.blackHole(),
+    heal: ({ redisProxy }) => redisProxy.mend(),
   },
   {
     name: 'network to Redis slow (200 ms)',
     target: 'redis',
-    make: async ({ redisProxy }) => redisProxy.set({ kind: 'delay', ms: 200 }),
-    heal: async ({ redisProxy }) => redisProxy.set({ kind: 'pass' }),
+    make: async ({ redisProxy }) => redisProxy.delay(200),
+    heal: ({ redisProxy }) => redisProxy.mend(),
   },
   { name: '500 half-open and slow clients', target: 'senders', make: slowClients, heal: closeSlowClients },
   { name: 'garbage bytes on the port', target: 'senders', make: garbage, heal: nothing },

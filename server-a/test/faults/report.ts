@@ -1,5 +1,5 @@
-import type { Row } from './experiment.js';
-import type { Ledger } from './senders.js';
+import type { Ledger } from './ledger.js';
+import type { Row } from './verdict.js';
 
 const COLUMNS: readonly {
   readonly title: string;

@@ -11,9 +11,10 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { type Intensity, type Row, runExperiment } from './experiment.js';
+import { runExperiment } from './experiment.js';
 import { FAULTS, type Fault } from './faults.js';
 import { headline, line, summary } from './report.js';
+import type { Intensity, Row } from './verdict.js';
 import { startServices } from './world.js';
 
 const FULL: Intensity = {

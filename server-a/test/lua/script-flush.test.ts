@@ -1,37 +1,56 @@
 /** In one file and one after the other: a flush is felt by every test of the run. */
 import test from 'ava';
-import { recentUnitsKey } from '../../src/redis/keys.js';
-import { FINGERPRINT, newId, ScriptBench } from '../support/redis.js';
+import { SCRIPTS } from '../../src/redis/script-files.js';
+import { newId, ScriptBench } from '../support/redis.js';
 
-const bench = new ScriptBench();
+const bench = ScriptBench.onRedis();
 test.after.always(() => bench.close());
 
 test.serial('scripts: Redis has lost them (NOSCRIPT) -> each is sent again, and runs once', async (t) => {
-  const { redis } = bench;
-  const [record, counter, id] = [bench.key(), bench.key(), newId()];
-  const calls: (() => Promise<unknown>)[] = [
-    () => redis.idempotencyClaim(record, id, 'me', FINGERPRINT, 60_000, 600, 0, 0),
-    () => redis.idempotencyRelease(record, 'me', 0, 1000, 600),
-    () => redis.idempotencyStore(record, 'me', id, FINGERPRINT, 202, '', 60_000),
-    () => redis.quotaConsume(counter, recentUnitsKey(counter), 9, 600, 0, 'unit', '', 10, 60),
-    () => redis.quotaRefund(counter, recentUnitsKey(counter), 'unit', 0),
-  ];
+  const [record, refused, counter, id] = [bench.key(), bench.key(), bench.counter(), newId()];
+  const [limited, bucket, batched] = [bench.key(), bench.key(), bench.key()];
+  const calls: Record<keyof typeof SCRIPTS, () => Promise<readonly unknown[]>> = {
+    admit: () => bench.admit(record, counter, { id }),
+    admitLimited: () => bench.admit(limited, counter, { id, rate: { bucket, perSecond: 3 } }),
+    settle: () => bench.settle(record, 'held', { id, durationMs: 60_000 }),
+    settleNotSent: () => bench.settle(record, 'not_sent', { id, counter }),
+    refuse: () => bench.refuse(bench.key(), { lifeMs: 0 }),
+    refuseStored: () => bench.refuse(refused),
+    quotaConsume: () => bench.consume(counter, 9),
+    quotaConsumeLimited: () => bench.consume(counter, 9, { rate: { bucket, perSecond: 3 } }),
+    quotaRefund: () => bench.refund(counter),
+    lookUp: () => bench.lookUp(bench.key()),
+    admitBatch: () => bench.admitBatch([{ record: batched, id }], counter, { limit: 9 }),
+    settleBatch: () => bench.settleBatch([{ record: batched, id }], 'held', { durationMs: 60_000 }),
+  };
+  t.deepEqual(Object.keys(calls), Object.keys(SCRIPTS));
   const replies: unknown[] = [];
-  for (const call of calls) {
-    await redis.script('FLUSH');
+  for (const call of Object.values(calls)) {
+    await bench.redis.script('FLUSH');
     replies.push(await call());
   }
-  t.deepEqual(replies, [['claimed', id, 0, 0, 0, ''], 'held', 'stored', ['consumed', 1], ['refunded', 0]]);
+  t.deepEqual(replies, [
+    ['admitted', id, 0, 1],
+    ['admitted', id, 0, 2],
+    ['open', id, 0],
+    ['withdrawn'],
+    ['refused', 0],
+    ['refused', 0],
+    ['consumed', 2],
+    ['consumed', 3],
+    ['refunded', 2],
+    ['absent'],
+    [3, [['admitted', id, 0, 3]]],
+    [['open', id, 0]],
+  ]);
 });
 
 test.serial('scripts: lost while fifty calls are under way -> none fails, none runs twice', async (t) => {
-  const counter = bench.key();
+  const counter = bench.counter();
   await bench.redis.script('FLUSH');
   const replies = await Promise.all(
-    Array.from({ length: 50 }, (_, n) =>
-      bench.redis.quotaConsume(counter, recentUnitsKey(counter), 1000, 600, 0, `unit-${n}`, '', 100, 60),
-    ),
+    Array.from({ length: 50 }, () => bench.admit(bench.key(), counter, { limit: 1000 })),
   );
-  t.true(replies.every(([status]) => status === 'consumed'));
+  t.true(replies.every(([status]) => status === 'admitted'));
   t.is(await bench.redis.get(counter), '50');
 });

@@ -1,8 +1,7 @@
 /** Certificates for tests, made with the openssl command. */
-import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 /** Files of a certificate and its key, in PEM form. */
 export interface CertificateFiles {
@@ -20,6 +19,8 @@ export interface CertificateRequest {
   readonly key?: string;
   /** It was valid once, and is not any more. */
   readonly expired?: boolean;
+  /** Days until it ends; 1, if not given. */
+  readonly days?: number;
 }
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -36,37 +37,41 @@ export class Authority {
     this.cert = join(folder, 'authority.pem');
   }
 
-  /** Makes an authority. @throws Error when there is no openssl */
-  static async create(folder: string, name: string): Promise<Authority> {
+  /** Makes an authority, for so many days. @throws Error when there is no openssl */
+  static create(folder: string, name: string, days = 2): Authority {
     const authority = new Authority(folder);
-    await mkdir(folder, { recursive: true });
-    await authority.#openssl('req', '-x509', ...NEW_KEY, '-keyout', 'authority.key', '-out', authority.cert, [
-      ...['-days', '2', '-subj', `/CN=${name}`],
+    mkdirSync(folder, { recursive: true });
+    authority.#openssl('req', '-x509', ...NEW_KEY, '-keyout', 'authority.key', '-out', authority.cert, [
+      ...['-days', String(days), '-subj', `/CN=${name}`],
     ]);
-    await Promise.all([
-      writeFile(join(folder, 'index'), ''),
-      writeFile(join(folder, 'serial'), '01\n'),
-      writeFile(join(folder, 'authority.cnf'), SETTINGS),
-    ]);
+    writeFileSync(join(folder, 'index'), '');
+    writeFileSync(join(folder, 'serial'), '01\n');
+    writeFileSync(join(folder, 'authority.cnf'), SETTINGS);
     return authority;
   }
 
-  /** Signs a certificate; one after the other. */
-  async issue({ name, host, key, expired = false }: CertificateRequest): Promise<CertificateFiles> {
+  /** Signs a certificate. */
+  issue({ name, host, key, expired = false, days = 1 }: CertificateRequest): CertificateFiles {
     const files = { cert: join(this.#folder, `${name}.pem`), key: key ?? join(this.#folder, `${name}.key`) };
-    await this.#openssl('req', '-new', '-out', 'request', '-subj', `/CN=${name}`, [
+    this.#openssl('req', '-new', '-out', 'request', '-subj', `/CN=${name}`, [
       ...(key === undefined ? [...NEW_KEY, '-keyout', files.key] : ['-key', key]),
       ...(host === undefined ? [] : ['-addext', `subjectAltName=DNS:${host}`]),
     ]);
-    const until = Date.now() + (expired ? -DAY_MS : DAY_MS);
-    await this.#openssl('ca', '-batch', '-config', 'authority.cnf', '-in', 'request', '-out', files.cert, [
-      ...['-startdate', asn1Time(until - 2 * DAY_MS), '-enddate', asn1Time(until), '-notext'],
+    const until = Date.now() + (expired ? -1 : days) * DAY_MS;
+    this.#openssl('ca', '-batch', '-config', 'authority.cnf', '-in', 'request', '-out', files.cert, [
+      ...[
+        '-startdate',
+        asn1Time(Math.min(until, Date.now()) - DAY_MS),
+        '-enddate',
+        asn1Time(until),
+        '-notext',
+      ],
     ]);
     return files;
   }
 
-  async #openssl(command: string, ...args: readonly (string | readonly string[])[]): Promise<void> {
-    await promisify(execFile)('openssl', [command, ...args.flat()], { cwd: this.#folder });
+  #openssl(command: string, ...args: readonly (string | readonly string[])[]): void {
+    execFileSync('openssl', [command, ...args.flat()], { cwd: this.#folder, stdio: 'pipe' });
   }
 }
 

@@ -11,6 +11,8 @@ export interface ClientGiven {
   readonly name: string;
   readonly is_active?: boolean;
   readonly daily_quota?: number;
+  readonly id?: string;
+  readonly not_after?: string;
 }
 
 /** Returns a configuration with these clients by key, and otherwise the defaults. */
@@ -26,6 +28,8 @@ export function configOf(
   return loadConfig({
     CLIENT_CONFIG: JSON.stringify(Object.fromEntries(given)),
     PROVIDERS_CONFIG: JSON.stringify(providers),
+    TRACKING_ID_SECRET: 'a secret of the tests',
+    RABBITMQ_URL: 'amqp://gateway:pass-word@rabbitmq/',
     ...variables,
   });
 }

@@ -1,6 +1,7 @@
 /** Holds every answer that a test receives to the contract with senders. */
 import { asObject } from './json.js';
 import { escaped, faultsBySchema, lookUp } from './openapi.js';
+import { REQUESTS_PATH } from './paths.js';
 
 /** An answer, and what it answers. */
 export interface Exchange {
@@ -61,9 +62,15 @@ export function checkAgainstContract(exchange: Exchange): void {
   if (faults !== '') fail(faults);
 }
 
+/** A path as the document writes it: the part that differs from request to request has a name there. */
+function documentedPath(path: string): string {
+  const isOfKey = path.startsWith(REQUESTS_PATH) && /^[^/]+$/.test(path.slice(REQUESTS_PATH.length));
+  return isOfKey ? `${REQUESTS_PATH}{idempotency_key}` : path;
+}
+
 /** JSON pointer of the response that documents an answer. */
 function responseOf({ method, path, status }: Exchange): string | undefined {
-  const known = lookUp(`/paths/${escaped(path.split('?')[0] ?? '')}`);
+  const known = lookUp(`/paths/${escaped(documentedPath(path.split('?')[0] ?? ''))}`);
   if (known === undefined) return status === 404 ? '/components/responses/NotFound' : undefined;
   const operation = method === 'HEAD' ? 'get' : method.toLowerCase();
   if (!(operation in known.value))

@@ -34,6 +34,16 @@ export const PANELS: readonly Panel[] = asList(DASHBOARD['panels'])
     json,
   }));
 
+/** What marks moments on every panel. */
+export const ANNOTATIONS: readonly Pick<Panel, 'title' | 'queries'>[] = asList(
+  asObject(DASHBOARD['annotations'])['list'],
+)
+  .map(asObject)
+  .map(({ name, expr, textFormat }) => ({
+    title: String(name),
+    queries: [{ expression: String(expr), legend: String(textFormat) }],
+  }));
+
 /** Puts in what Grafana would: all replicas, all clients, and rates over so many seconds. */
 export function withVariables(expression: string, rateSeconds: number): string {
   return expression

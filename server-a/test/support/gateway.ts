@@ -1,9 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { type Ended, GatewayProcess, type Variables } from './gateway-process.js';
+import { type Ended, GatewayProcess, type Variables } from '../../dev/services/gateway-process.js';
 import { type Answer, ask } from './http-client.js';
 import type { JsonObject } from './json.js';
 import { faultsOfOutput, parseLines } from './log-lines.js';
-import { SEND_PATH } from './paths.js';
+import { BATCH_PATH, SEND_PATH } from './paths.js';
 import { type WaitOptions, waitFor } from './wait-for.js';
 
 /** A send request. A header whose value is undefined is left out. */
@@ -35,7 +35,7 @@ export class Gateway {
   static async start(variables: Variables, { untilReady = true } = {}, cwd?: string): Promise<Gateway> {
     const child = await GatewayProcess.start(
       { SERVER_A_HOST: '127.0.0.1', SERVER_A_PORT: '0', ...variables },
-      cwd,
+      cwd === undefined ? {} : { cwd },
     );
     const started = await waitFor(
       'a gateway that has started',
@@ -59,7 +59,16 @@ export class Gateway {
   }
 
   /** Sends an SMS request. */
-  send({ apiKey, idempotencyKey, body, headers = {} }: SendQuestion): Promise<Answer> {
+  send(question: SendQuestion): Promise<Answer> {
+    return this.#post(SEND_PATH, question);
+  }
+
+  /** Sends a batch. @param question.body whole, with its `messages` */
+  sendBatch(question: SendQuestion): Promise<Answer> {
+    return this.#post(BATCH_PATH, question);
+  }
+
+  #post(path: string, { apiKey, idempotencyKey, body, headers = {} }: SendQuestion): Promise<Answer> {
     const sent: OutgoingHttpHeaders = {
       'Content-Type': 'application/json',
       ...(apiKey !== undefined && { 'API-Key': apiKey }),
@@ -68,11 +77,11 @@ export class Gateway {
     };
     const present = Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== undefined));
     const bytes = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-    return ask({ port: this.port, path: SEND_PATH, method: 'POST', headers: present, body: bytes });
+    return ask({ port: this.port, path, method: 'POST', headers: present, body: bytes });
   }
 
   /** Waits until `/readyz` says 200. */
-  async untilReady(options: WaitOptions = { withinMs: 20_000 }): Promise<void> {
+  async untilReady(options: WaitOptions = { withinMs: 60_000 }): Promise<void> {
     await waitFor('a gateway that is ready', async () => (await this.ask('/readyz')).status === 200, options);
   }
 
@@ -95,8 +104,7 @@ export class Gateway {
 
   /** Asks it to end, and tells how it did. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
-    this.process.signal(signal);
-    return this.process.ended;
+    return this.process.stop(signal);
   }
 
   /** Ends it as a crash would. */

@@ -1,6 +1,6 @@
 import { createMetrics } from '../../src/metrics.js';
 
-/** Names of PromQL itself, and labels, that look like metrics. */
+/** Metrics of ours and of Node.js, as an expression names them. */
 const METRIC = /\b(?:sms|nodejs|process)_[a-z0-9_]+\b|\bup\b/g;
 
 /** Every series that a scrape of the gateway has, those of summaries and histograms included. */

@@ -1,4 +1,5 @@
 import type { Gateway } from './gateway.js';
+import { waitFor } from './wait-for.js';
 
 /** A scrape of `/metrics`. */
 export class MetricsPage {
@@ -29,4 +30,14 @@ export class MetricsPage {
 /** Scrapes a gateway. */
 export async function scrape(gateway: Gateway): Promise<MetricsPage> {
   return new MetricsPage((await gateway.ask('/metrics')).text);
+}
+
+/** Resolves after the first heartbeat, which takes one of the slots of MAX_IN_FLIGHT for a moment; the next is a minute away. */
+export async function firstHeartbeat(gateway: Gateway): Promise<void> {
+  await waitFor(
+    'a heartbeat',
+    async () => (await scrape(gateway)).value('sms_heartbeats_total', { outcome: 'sent' }) >= 1,
+    // A quorum queue that was just made may let the first ones fail; each pause is longer than the one before.
+    { withinMs: 40_000 },
+  );
 }

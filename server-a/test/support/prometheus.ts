@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../dev/services/free-port.js';
 import { asList, asObject, type JsonObject, parseObject } from './json.js';
 import { waitFor } from './wait-for.js';
@@ -12,6 +13,19 @@ export interface Series {
   readonly labels: JsonObject;
   readonly points: readonly (readonly [seconds: number, value: number])[];
 }
+
+/** What is watched beside the gateways. */
+export interface AlsoWatched {
+  /** Address of RabbitMQ's plugin, `host:port`. */
+  readonly rabbitmq?: string;
+  /** Address of Redis's exporter. */
+  readonly redis?: string;
+  /** Evaluate the shipped recordings and alerts too, once a second. */
+  readonly rules?: boolean;
+}
+
+/** A folder of the shipped rules. */
+const RULES = fileURLToPath(new URL('../../../observe/prometheus/', import.meta.url));
 
 /** A real Prometheus, for a while, that scrapes gateways once a second. */
 export class Prometheus {
@@ -26,12 +40,33 @@ export class Prometheus {
   }
 
   /** Starts one. @param targets addresses to scrape, `host:port` @throws Error when it is not installed */
-  static async start(targets: readonly string[]): Promise<Prometheus> {
+  static async start(
+    targets: readonly string[],
+    { rabbitmq, redis, rules = false }: AlsoWatched = {},
+  ): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'sms-gateway-prometheus-'));
     const file = join(folder, 'prometheus.yml');
-    const job = { job_name: 'server-a', static_configs: [{ targets }] };
+    const job = (name: string, ...addresses: string[]) => ({
+      job_name: name,
+      static_configs: [{ targets: addresses }],
+    });
+    const detailed = {
+      metrics_path: '/metrics/detailed',
+      params: { family: ['queue_coarse_metrics', 'queue_consumer_count'] },
+    };
+    const jobs = [
+      job('server-a', ...targets),
+      ...(rabbitmq === undefined
+        ? []
+        : [job('rabbitmq', rabbitmq), { ...job('rabbitmq-queues', rabbitmq), ...detailed }]),
+      ...(redis === undefined ? [] : [job('redis', redis)]),
+    ];
+    const global = { scrape_interval: '1s', evaluation_interval: '1s' };
+    const files = rules
+      ? ['expected.yml', 'recordings.yml', 'alerts.yml'].map((name) => join(RULES, name))
+      : [];
     // JSON is YAML.
-    await writeFile(file, JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: [job] }));
+    await writeFile(file, JSON.stringify({ global, rule_files: files, scrape_configs: jobs }));
     const port = await findFreePort();
     const child = spawn(
       'prometheus',
@@ -45,7 +80,7 @@ export class Prometheus {
     await once(child, 'spawn');
     const prometheus = new Prometheus(`http://127.0.0.1:${port}`, child, folder);
     await waitFor('Prometheus', async () => (await fetch(`${prometheus.url}/-/ready`)).ok, {
-      withinMs: 20_000,
+      withinMs: 60_000,
     });
     return prometheus;
   }

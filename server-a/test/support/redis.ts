@@ -1,17 +1,122 @@
-import { randomBytes } from 'node:crypto';
+/**
+ * The scripts on a Redis, or on ioredis-mock, called without a gateway.
+ *
+ * Over 250 lines: one way to call each script.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { defineScripts } from '../../src/redis/scripts.js';
+import { defineScripts } from '../../src/redis/script-files.js';
+import { createMockRedis } from './mock-redis.js';
 
-/** A connection to the tests' Redis with the scripts defined, and key names that no other test uses. */
+/** A tracking id in the form that records keep. */
+export const newId = (): string => randomUUID();
+/** A body's digest. */
+export const DIGEST = 'aaaaaaaaaa';
+/** Another body's. */
+export const OTHER_DIGEST = 'bbbbbbbbbb';
+/** A time that is never reached: milliseconds since 1970, with as many digits as those of today. */
+export const FAR_MS = 9_999_999_999_999;
+
+/** Where the end of the lease stands in an open record. */
+const LEASE_AT = 49;
+
+/** When a script may take effect, Redis's time in milliseconds. By default: always. */
+interface WindowArguments {
+  readonly from?: number;
+  readonly deadline?: number;
+}
+
+/** What a test says of a charge. */
+interface ChargeArguments extends WindowArguments {
+  /** Key of the client's bucket, and its tokens; undefined = the client has no limit per second. */
+  readonly rate?: { readonly bucket: string; readonly perSecond: number };
+}
+
+/** What a test says of an admission; the rest is usual. */
+export interface AdmitArguments extends ChargeArguments {
+  readonly owner?: string;
+  readonly id?: string;
+  readonly digest?: string;
+  readonly strict?: boolean;
+  readonly leaseMs?: number;
+  readonly lifeMs?: number;
+  readonly minLifeMs?: number;
+  readonly limit?: number;
+  readonly counterLifeSeconds?: number;
+}
+
+/** What a test says of a settlement. With a counter it is sent as one that touches the counter. */
+export interface SettleArguments {
+  readonly owner?: string;
+  readonly id?: string;
+  readonly digest?: string;
+  readonly durationMs?: number;
+  readonly deadline?: number;
+  readonly counter?: string;
+}
+
+/** What a test says of a refusal. */
+export interface RefuseArguments extends WindowArguments {
+  readonly id?: string;
+  readonly digest?: string;
+  readonly strict?: boolean;
+  readonly status?: number;
+  readonly body?: string;
+  /** 0 = only ask. */
+  readonly lifeMs?: number;
+  /** Key of the count; by default one that nobody else has. */
+  readonly count?: string;
+  readonly most?: number;
+}
+
+/** An item of a batch: to be admitted by its owner, or refused. */
+export interface ItemArguments {
+  readonly record: string;
+  readonly owner?: string;
+  readonly id?: string;
+  readonly digest?: string;
+  readonly refusal?: { readonly status: number; readonly body: string; readonly lifeMs: number };
+}
+
+/** An attempt of a batch. */
+export interface AttemptArguments {
+  readonly record: string;
+  readonly owner?: string;
+  readonly id?: string;
+  readonly digest?: string;
+}
+
+/** An open record's fields. */
+export interface OpenRecord {
+  readonly id: string;
+  readonly digest: string;
+  readonly uncertain: number;
+  readonly leaseUntil: number;
+  readonly day: string;
+  readonly owner: string;
+}
+
+/** The scripts on a Redis, called by name with what a test wants to say, and keys that no other test uses. */
 export class ScriptBench {
   readonly redis: Redis;
   readonly #namespace = `test-${randomBytes(6).toString('hex')}`;
   #keys = 0;
 
-  constructor(url = process.env['TEST_REDIS_URL']) {
+  private constructor(redis: Redis) {
+    this.redis = redis;
+  }
+
+  /** Connects to the tests' Redis. @throws Error when there is none */
+  static onRedis(url = process.env['TEST_REDIS_URL']): ScriptBench {
     if (url === undefined) throw new Error('TEST_REDIS_URL is not set: run the tests with npm test');
-    this.redis = new Redis(url);
-    defineScripts(this.redis);
+    const redis = new Redis(url);
+    defineScripts(redis);
+    return new ScriptBench(redis);
+  }
+
+  /** Makes an ioredis-mock. */
+  static async onMock(): Promise<ScriptBench> {
+    return new ScriptBench((await createMockRedis()).redis);
   }
 
   /** Returns a key that nobody else has. */
@@ -20,10 +125,136 @@ export class ScriptBench {
     return `${this.#namespace}:${this.#keys}`;
   }
 
+  /** Returns a counter that nobody else has. @param day UTC day, `YYYY-MM-DD` */
+  counter(day = '2026-11-23'): string {
+    return `${this.key()}:${day}`;
+  }
+
   /** Redis's own time, milliseconds. */
   async now(): Promise<number> {
     const [seconds, microseconds] = await this.redis.time();
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+  }
+
+  /** Runs admit. */
+  async admit(record: string, counter: string, given: AdmitArguments = {}): Promise<readonly unknown[]> {
+    const { owner = 'me', id = newId(), digest = DIGEST, strict = false, leaseMs = 60_000 } = given;
+    const { lifeMs = 600_000, minLifeMs = 75_000, limit = 5, counterLifeSeconds = 86_400 } = given;
+    const { from = 0, deadline = FAR_MS, rate } = given;
+    const claim = [
+      owner,
+      id,
+      digest,
+      strict ? 1 : 0,
+      leaseMs,
+      lifeMs,
+      minLifeMs,
+      limit,
+      counterLifeSeconds,
+      from,
+      deadline,
+    ] as const;
+    return listOf(
+      await (rate === undefined
+        ? this.redis.admit(record, counter, ...claim)
+        : this.redis.admitLimited(record, counter, rate.bucket, ...claim, rate.perSecond)),
+    );
+  }
+
+  /** Runs admit_batch. @param counter undefined = there are only refusals */
+  async admitBatch(
+    items: readonly ItemArguments[],
+    counter: string | undefined,
+    given: AdmitArguments & Pick<RefuseArguments, 'count' | 'most'> = {},
+  ): Promise<readonly unknown[]> {
+    const { strict = false, leaseMs = 60_000, lifeMs = 600_000, minLifeMs = 75_000 } = given;
+    const { limit = 5, counterLifeSeconds = 86_400, from = 0, deadline = FAR_MS, rate } = given;
+    const { count = this.key(), most = 10_000 } = given;
+    const others = [count, counter, rate?.bucket].filter((key) => key !== undefined);
+    const keys = [...items.map(({ record }) => record), ...others];
+    const words = items.flatMap(({ owner = 'me', id = newId(), digest = DIGEST, refusal }) =>
+      refusal === undefined
+        ? [owner, id, digest, '', 0]
+        : ['', id, digest, `${refusal.status}${refusal.body}`, refusal.lifeMs],
+    );
+    const head = [items.length, strict ? 1 : 0, from, deadline, leaseMs, lifeMs, minLifeMs, limit];
+    const rest = [counterLifeSeconds, rate?.perSecond ?? 0, most, 86_400, ...words];
+    return listOf(await this.redis.admitBatch(keys.length, ...keys, ...head, ...rest));
+  }
+
+  /** Runs settle_batch. */
+  async settleBatch(
+    attempts: readonly AttemptArguments[],
+    ending: 'answered' | 'not_sent' | 'held' | 'unknown',
+    { durationMs = 0, counter }: { readonly durationMs?: number; readonly counter?: string } = {},
+  ): Promise<readonly unknown[]> {
+    const keys = [...attempts.map(({ record }) => record), ...(counter === undefined ? [] : [counter])];
+    const words = attempts.flatMap(({ owner = 'me', id = newId(), digest = DIGEST }) => [owner, id, digest]);
+    const head = [attempts.length, ending, durationMs];
+    return listOf(await this.redis.settleBatch(keys.length, ...keys, ...head, ...words));
+  }
+
+  /** Runs settle. */
+  async settle(
+    record: string,
+    ending: 'answered' | 'not_sent' | 'held' | 'unknown',
+    given: SettleArguments = {},
+  ): Promise<readonly unknown[]> {
+    const { owner = 'me', id = newId(), digest = DIGEST, durationMs = 0, deadline = 0, counter } = given;
+    const rest = [ending, owner, id, digest, durationMs, deadline] as const;
+    return listOf(
+      await (counter === undefined
+        ? this.redis.settle(record, ...rest)
+        : this.redis.settleNotSent(record, counter, ...rest)),
+    );
+  }
+
+  /** Runs refuse. */
+  async refuse(record: string, given: RefuseArguments = {}): Promise<readonly unknown[]> {
+    const { id = newId(), digest = DIGEST, strict = false, status = 400, body = '{}' } = given;
+    const { lifeMs = 600_000, from = 0, deadline = FAR_MS, count = this.key(), most = 10_000 } = given;
+    const question = [digest, strict ? 1 : 0, from, deadline] as const;
+    return listOf(
+      await (lifeMs > 0
+        ? this.redis.refuseStored(record, count, ...question, id, status, body, lifeMs, most, 86_400)
+        : this.redis.refuse(record, ...question)),
+    );
+  }
+
+  /** Runs quota_consume. */
+  async consume(counter: string, limit: number, given: ChargeArguments = {}): Promise<readonly unknown[]> {
+    const { from = 0, deadline = FAR_MS, rate } = given;
+    const unit = [limit, 86_400, from, deadline] as const;
+    return listOf(
+      await (rate === undefined
+        ? this.redis.quotaConsume(counter, ...unit)
+        : this.redis.quotaConsumeLimited(counter, rate.bucket, ...unit, rate.perSecond)),
+    );
+  }
+
+  /** Runs quota_refund. */
+  async refund(counter: string): Promise<readonly unknown[]> {
+    return listOf(await this.redis.quotaRefund(counter));
+  }
+
+  /** Runs look_up. */
+  async lookUp(record: string): Promise<readonly unknown[]> {
+    return listOf(await this.redis.lookUp(record));
+  }
+
+  /** Reads an open record by its documented form. @throws Error when the key's record is not open */
+  async openRecord(record: string): Promise<OpenRecord> {
+    const value = (await this.redis.get(record)) ?? '';
+    const [, id = '', digest = '', uncertain, leaseUntil, day = '', owner = ''] =
+      /^1O(.{36})(.{10})([01])(\d{13})(\d{4}-\d\d-\d\d)(.*)$/s.exec(value) ?? [];
+    if (id === '') throw new Error(`not an open record: ${value}`);
+    return { id, digest, uncertain: Number(uncertain), leaseUntil: Number(leaseUntil), day, owner };
+  }
+
+  /** Lets the lease of an open record be over, as if its time had passed. */
+  async endLease(record: string): Promise<void> {
+    await this.openRecord(record);
+    await this.redis.setrange(record, LEASE_AT, '0000000000001');
   }
 
   close(): void {
@@ -31,12 +262,7 @@ export class ScriptBench {
   }
 }
 
-/** A tracking id in the form that records keep. */
-export function newId(): string {
-  return randomBytes(16).toString('hex');
+function listOf(reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw new Error(`not a list: ${JSON.stringify(reply)}`);
+  return reply;
 }
-
-/** A body's fingerprint. */
-export const FINGERPRINT = 'aaaaaaaaaa';
-/** Another body's. */
-export const OTHER_FINGERPRINT = 'bbbbbbbbbb';

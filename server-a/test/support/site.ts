@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { Variables } from '../../dev/services/gateway-process.js';
 import { Gateway } from './gateway.js';
-import type { Variables } from './gateway-process.js';
 import { Outbox, onChannel } from './outbox.js';
 import { RABBITMQ_URL, REDIS_URL } from './test-services.js';
 
@@ -9,6 +9,7 @@ import { RABBITMQ_URL, REDIS_URL } from './test-services.js';
 export interface ClientSettings {
   readonly is_active?: boolean;
   readonly daily_quota?: number;
+  readonly max_per_second?: number;
 }
 
 /** A provider of PROVIDERS_CONFIG. */
@@ -77,9 +78,13 @@ export class Site {
     this.variables = {
       REDIS_URL,
       RABBITMQ_URL,
+      // A machine that is busy with other tests is no outage.
+      REDIS_TIMEOUT_MS: '2000',
+      PUBLISH_TIMEOUT_MS: '2000',
       RABBITMQ_OUTBOUND_QUEUE: this.outboundQueue,
       RABBITMQ_HEARTBEAT_QUEUE: this.heartbeatQueue,
       QUOTA_PREFIX: this.quotaPrefix,
+      TRACKING_ID_SECRET: 'a secret of the tests',
       CLIENT_CONFIG: JSON.stringify(Object.fromEntries(clientConfig)),
       PROVIDERS_CONFIG: JSON.stringify(providers, undefined, 1),
       ...variables,

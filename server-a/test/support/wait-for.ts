@@ -11,12 +11,12 @@ export interface WaitOptions {
  *
  * @param what what is waited for, for the error message
  * @param look returns undefined or false while it is not there; what it throws counts as not there
- * @throws Error when it is not there within the time (default 10 s)
+ * @throws Error when it is not there within the time (default 30 s: a busy machine may have other work)
  */
 export async function waitFor<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  { withinMs = 10_000, everyMs = 15 }: WaitOptions = {},
+  { withinMs = 30_000, everyMs = 15 }: WaitOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   let lastProblem = '';

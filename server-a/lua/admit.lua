@@ -1,0 +1,64 @@
+-- Purpose: claim an idempotency key and charge its unit of quota in one step, or say what stands under the key.
+-- KEYS[1] record    string  idem:{api_key}:{idempotency_key}
+-- KEYS[2] counter   integer {QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}, of the day of from and deadline
+-- KEYS[3] bucket    string  rate:{client_key}; given, with per_second, where the client has a limit per second
+-- ARGV[1] owner     string  names this attempt, unlike any other
+-- ARGV[2] id        string  36 characters: the tracking id if the key has no record yet
+-- ARGV[3] digest    string  10 characters of the body's hash
+-- ARGV[4] strict    integer 1 = another body is refused, 0 = it is only reported
+-- ARGV[5] lease     integer milliseconds until another attempt may take the key over
+-- ARGV[6] life      integer milliseconds that a new record lives
+-- ARGV[7] min_life  integer milliseconds that a record lives at the least after a take-over
+-- ARGV[8] limit     integer units that the client has a day
+-- ARGV[9] counter_life integer seconds that the counter lives from its first unit on
+-- ARGV[10] from     integer Redis time in milliseconds before which id and counter are not the right ones
+-- ARGV[11] deadline integer Redis time in milliseconds after which this call does nothing
+-- ARGV[12] per_second integer new messages that the client may send in a second
+-- Returns {'admitted', id, 0, used}: claimed and charged; used counts the day's units, this one included
+-- Returns {'admitted', id, 1, 0}: taken over from an attempt that may have published; not charged again
+-- Returns {'exceeded', used}: no unit is left; nothing was changed
+-- Returns {'throttled'}: too many new messages of the client in this second; nothing was changed
+-- Returns {'answered', id, status, body, left_ms, mismatch 0|1}: the key's answer
+-- Returns {'in_flight', id, lease_left_ms, mismatch 0|1}: another attempt is at work
+-- Returns {'open', id, 1}: the key is open for another body; its message may be in the broker
+-- Returns {'mismatch', id}: the key belongs to another body (only when strict)
+-- Returns {'unreadable'}: the record is of a version that this script does not know; nothing was changed
+-- Returns {'not_now', now_ms}: the time is outside from and deadline; nothing was changed
+-- Atomic: look, claim and charge are one step; of any number of twins exactly one is admitted and charged.
+-- Replay: a second run by the same owner is told 'admitted' again, and charges nothing.
+-- @include clock
+-- @include record
+-- @include claim
+-- @include reclaim
+-- @include rate
+-- @include charge
+-- @include standing
+-- @include admission
+local record, counter, bucket = KEYS[1], KEYS[2], KEYS[3]
+local owner, id, digest, strict = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local lease, life, min_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local limit, counter_life = tonumber(ARGV[8]), ARGV[9]
+local from, deadline = tonumber(ARGV[10]), tonumber(ARGV[11])
+local per_second = tonumber(ARGV[12])
+
+local now = now_ms()
+if now < from or now > deadline then
+  return { 'not_now', now }
+end
+local charge = {
+  counter = counter,
+  limit = limit,
+  life_seconds = counter_life,
+  bucket = bucket,
+  per_second = per_second,
+  now = now,
+  taken = 0,
+}
+local reply, admitted = admission(record, read_record(record), owner, id, digest, strict, lease, charge, now)
+if admitted and admitted.uncertain == 0 then
+  write_charge(charge)
+  claim(record, admitted, life)
+elseif admitted then
+  reclaim(record, admitted, min_life)
+end
+return reply

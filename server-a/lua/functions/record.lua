@@ -1,0 +1,45 @@
+-- The record of an idempotency key is one string. Its first character is the version of this format, the second the
+-- state; the fields behind them have fixed places, so no parser is needed:
+--   1O id(36) digest(10) uncertain(1) lease_until_ms(13) day(10) owner    open: an attempt owns the key, or owned it last
+--   1A id(36) digest(10) status(3) body                                   answered; body '' with status 202
+-- id is the tracking id; digest tells one body from another; uncertain is 1 once the key was taken over from an attempt
+-- that may have published; day is the UTC day whose counter was charged; owner names the attempt.
+--
+-- read_record returns a table of these fields with state 'open', 'answered' or 'unreadable' (a version that this script
+-- does not know, or a text that was cut short), or nil where the key has no record.
+local RECORD_VERSION = '1'
+
+local function read_record(key)
+  local value = redis.call('GET', key)
+  if not value then
+    return nil
+  end
+  local head = value:sub(1, 2)
+  if head == RECORD_VERSION .. 'O' then
+    local uncertain, lease_until, owner = tonumber(value:sub(49, 49)), tonumber(value:sub(50, 62)), value:sub(73)
+    if uncertain and lease_until and owner ~= '' then
+      return {
+        state = 'open',
+        id = value:sub(3, 38),
+        digest = value:sub(39, 48),
+        uncertain = uncertain,
+        lease_until = lease_until,
+        day = value:sub(63, 72),
+        owner = owner,
+      }
+    end
+  end
+  if head == RECORD_VERSION .. 'A' then
+    local status = tonumber(value:sub(49, 51))
+    if status and #value >= 51 then
+      return {
+        state = 'answered',
+        id = value:sub(3, 38),
+        digest = value:sub(39, 48),
+        status = status,
+        body = value:sub(52),
+      }
+    end
+  end
+  return { state = 'unreadable' }
+end

@@ -1,0 +1,42 @@
+/** How requests end, as metrics and log lines say it: those of the send endpoint, batches and their items. */
+import type { ApiError } from '../errors.js';
+import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
+import { SenderGone } from '../request/body.js';
+import { keyDigest } from '../request/idempotency-key.js';
+import type { SendContext } from '../request/state.js';
+
+/** Outcome of a request whose connection broke before its body was here in whole. */
+export const ABORTED = 'aborted';
+
+/** Returns how a request, or an item of a batch, has ended. */
+export function outcomeOf(ctx: SendContext, error: ApiError | undefined): string {
+  if (error?.cause instanceof SenderGone) return ABORTED;
+  if (ctx.state.replayed === true) return 'replayed';
+  return error === undefined ? 'accepted' : error.code.toLowerCase();
+}
+
+/** Returns what finds the counter of an outcome. Each is looked up by its labels once, which costs more than to count. */
+export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: string) => { inc(): void } {
+  const byClient = new Map<string, Map<string, { inc(): void }>>();
+  return ({ state }, outcome) => {
+    const client = state.client?.name ?? UNKNOWN_CLIENT;
+    let byOutcome = byClient.get(client);
+    if (byOutcome === undefined) {
+      byOutcome = new Map();
+      byClient.set(client, byOutcome);
+    }
+    let counter = byOutcome.get(outcome);
+    if (counter === undefined) {
+      counter = metrics.requests.labels(client, outcome);
+      byOutcome.set(outcome, counter);
+    }
+    return counter;
+  };
+}
+
+/** Returns what stands for a key in the log; undefined = there is none. */
+export const digestOf = (key: string | undefined): string | undefined =>
+  key === undefined ? undefined : keyDigest(key);
+
+/** Milliseconds to the microsecond. */
+export const toMilliseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1000;

@@ -1,0 +1,109 @@
+import type { Histogram } from 'prom-client';
+import { deadlineOf } from '../attempt/time-limits.js';
+import { isoNow } from '../clock.js';
+import { type ApiError, internalError, renderError, toApiError } from '../errors.js';
+import { composed } from '../http/layers.js';
+import { GatheredScripts } from '../redis/gathered-scripts.js';
+import type { KeyNames } from '../redis/keys.js';
+import type { RedisRoutes } from '../redis/routes.js';
+import type { Scripts } from '../redis/scripts.js';
+import { answerJson, headerOf } from '../request/answers.js';
+import type { BatchItem } from '../request/batch.js';
+import { parseIdempotencyKey } from '../request/idempotency-key.js';
+import {
+  type Context,
+  fromEarlierLayer,
+  type Layer,
+  type RequestState,
+  type SendContext,
+  type SendLayer,
+} from '../request/state.js';
+import type { onceForEachKey } from './idempotency.js';
+import type { ItemObserver } from './observe-items.js';
+
+/** What this layer needs. */
+export interface SendItemsParts {
+  /** What the idempotency layer does with a key. */
+  readonly letThroughOnce: ReturnType<typeof onceForEachKey>;
+  /** Layers that each item passes behind it. */
+  readonly itemLayers: readonly SendLayer[];
+  readonly scripts: Scripts;
+  readonly routes: RedisRoutes;
+  readonly names: Pick<KeyNames, 'refusals'>;
+  readonly observeItem: ItemObserver;
+  readonly sizes: Pick<Histogram, 'observe'>;
+}
+
+/**
+ * Sends the items of a batch, all at once, and answers 207 with the answer of each.
+ *
+ * An item is a small request of its own: it passes the layers that a single request passes, so its answer is the one that
+ * the single endpoint would give. No item waits for another one. What makes them one batch is that the calls to Redis that
+ * they make in one turn are gathered, and that they share the request's deadline.
+ */
+export function sendItems(parts: SendItemsParts): Layer {
+  const { letThroughOnce, observeItem, scripts, routes, names, sizes } = parts;
+  const runLayers = composed(parts.itemLayers);
+
+  return async function sendItems(ctx) {
+    const items = fromEarlierLayer(ctx, 'items');
+    const client = fromEarlierLayer(ctx, 'client');
+    sizes.observe(items.length);
+    const deadline = deadlineOf(ctx);
+    const gathered = new GatheredScripts(scripts, routes, names.refusals(client.id));
+    const ended = await Promise.all(
+      items.map(async (item, index) => {
+        const itemCtx = contextOf(ctx, item, deadline);
+        const error = await sendItem(itemCtx, item, gathered);
+        const outcome = observeItem(itemCtx, index, error);
+        return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
+      }),
+    );
+    const outcomes: Record<string, number> = {};
+    for (const { outcome } of ended) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    const { used } = gathered;
+    const quotaLeft = used === undefined ? undefined : Math.max(0, client.dailyQuota - used);
+    ctx.state.batch = { outcomes, quotaLeft, trackingIds: ended.map(({ trackingId }) => trackingId) };
+    const results = ended.map(({ text }) => text).join(',');
+    const summary = JSON.stringify({ items: items.length, outcomes, quota_left: quotaLeft });
+    answerJson(ctx, 207, `{"results":[${results}],"summary":${summary}}`);
+  };
+
+  /** Runs an item through its layers; resolves to the error that is its answer. */
+  async function sendItem(
+    ctx: SendContext,
+    { key }: BatchItem,
+    gathered: GatheredScripts,
+  ): Promise<ApiError | undefined> {
+    try {
+      await letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), gathered);
+      return ctx.state.json === undefined
+        ? internalError('unknown', new Error('no layer has answered'))
+        : undefined;
+    } catch (thrown) {
+      return toApiError(thrown);
+    }
+  }
+}
+
+function contextOf({ state }: Context, { body }: BatchItem, deadline: number): SendContext {
+  const { registry, trace, apiKey, client } = state;
+  const ofItem: RequestState = { parsed: body, deadline };
+  if (registry !== undefined) ofItem.registry = registry;
+  if (trace !== undefined) ofItem.trace = trace;
+  if (apiKey !== undefined) ofItem.apiKey = apiKey;
+  if (client !== undefined) ofItem.client = client;
+  return { state: ofItem, res: { statusCode: 404 } };
+}
+
+/** An item of the answer. The item's body is in it byte for byte. */
+function textOf(ctx: SendContext, { key }: BatchItem, index: number, error: ApiError | undefined): string {
+  const { state, res } = ctx;
+  const status = error?.status ?? res.statusCode;
+  const body = error === undefined ? state.json : renderError(error, state.trackingId, isoNow());
+  const replayed = state.replayed === true ? ',"replayed":true' : '';
+  const mismatch = headerOf(ctx, 'Idempotency-Mismatch') === undefined ? '' : ',"mismatch":true';
+  const retryAfter = error?.headers['Retry-After'] ?? headerOf(ctx, 'Retry-After');
+  const retry = retryAfter === undefined ? '' : `,"retry_after":${retryAfter}`;
+  return `{"index":${index},"idempotency_key":${JSON.stringify(key)},"status":${status},"body":${body}${replayed}${mismatch}${retry}}`;
+}

@@ -1,0 +1,53 @@
+/** Prometheus's text format, made in slices: tens of thousands of series must not stop the requests. */
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { Registry } from 'prom-client';
+import { ClientCounter, ClientGauge, escaped, labelText } from './metric-series.js';
+
+/** Lines made in one turn of the event loop: a tenth of a millisecond. */
+const LINES_PER_TURN = 500;
+
+/** Returns the page of a registry in pieces. Each value is that of the moment at which its line is written. */
+export async function metricsText(registry: Registry): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  let text = '';
+  let lines = 0;
+  const endPiece = (): void => {
+    pieces.push(Buffer.from(text));
+    text = '';
+    lines = 0;
+  };
+  for (const { name, help } of registry.getMetricsAsArray()) {
+    const metric = registry.getSingleMetric(name);
+    if (metric === undefined) continue;
+    // A blank line between two metrics, as prom-client has it.
+    if (pieces.length > 0 || text !== '') text += '\n';
+    if (metric instanceof ClientCounter || metric instanceof ClientGauge) {
+      text += headOf(name, metric instanceof ClientCounter ? 'counter' : 'gauge', help);
+      for (const { lineStart, value } of metric.series()) {
+        text += `${lineStart}${valueText(value)}\n`;
+        lines += 1;
+        if (lines < LINES_PER_TURN) continue;
+        endPiece();
+        await turnOfTheLoop();
+      }
+    } else {
+      const { type, values } = await metric.get();
+      text += headOf(name, String(type), help);
+      for (const sample of values) {
+        const { metricName = name } = 'metricName' in sample ? sample : {};
+        text += `${String(metricName)}${labelText(sample.labels)} ${valueText(sample.value)}\n`;
+        lines += 1;
+      }
+    }
+  }
+  if (text !== '') endPiece();
+  return pieces;
+}
+
+const headOf = (name: string, type: string, help: string): string =>
+  `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
+
+function valueText(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
+}

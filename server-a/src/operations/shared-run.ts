@@ -1,0 +1,43 @@
+/** Milliseconds between two runs, at the least and at the most. */
+const PAUSE_MS = { least: 250, most: 1000 } as const;
+/** A pause is this many times as long as the run before it. */
+const PAUSE_PER_RUN = 20;
+
+/**
+ * Some work for many who ask at once: one run serves all who asked before it began, and runs keep a distance, so that
+ * the work takes a bounded share of the process however many ask, and however often. Whoever asks is given the result of
+ * a run that begins after the question.
+ */
+export class SharedRun<T> {
+  readonly #work: () => Promise<T>;
+  /** The run that has not begun. */
+  #next: Promise<T> | undefined;
+  /** Resolves when a run may begin. */
+  #pause: Promise<void> = Promise.resolve();
+
+  constructor(work: () => Promise<T>) {
+    this.#work = work;
+  }
+
+  /** Returns the result of the next run. @throws what the work throws */
+  ask(): Promise<T> {
+    this.#next ??= this.#run(this.#pause);
+    return this.#next;
+  }
+
+  async #run(pause: Promise<void>): Promise<T> {
+    await pause;
+    this.#next = undefined;
+    const startedAt = performance.now();
+    let end = (): void => {};
+    this.#pause = new Promise((resolve) => {
+      end = resolve;
+    });
+    try {
+      return await this.#work();
+    } finally {
+      const tookMs = performance.now() - startedAt;
+      setTimeout(end, Math.min(Math.max(PAUSE_PER_RUN * tookMs, PAUSE_MS.least), PAUSE_MS.most));
+    }
+  }
+}

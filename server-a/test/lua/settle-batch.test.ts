@@ -1,0 +1,80 @@
+import test from 'ava';
+import { asList } from '../support/json.js';
+import { newId, ScriptBench } from '../support/redis.js';
+
+const bench = ScriptBench.onRedis();
+const { redis } = bench;
+test.after.always(() => bench.close());
+
+/** Claims new keys for their owner `me`; returns where. */
+async function claimed(count: number) {
+  const counter = bench.counter();
+  const items = Array.from({ length: count }, () => ({ record: bench.key(), id: newId() }));
+  await bench.admitBatch(items, counter, { limit: 1000 });
+  return { counter, items };
+}
+
+test('settle_batch: answered -> each record holds its answer', async (t) => {
+  const { items } = await claimed(3);
+  t.deepEqual(
+    await bench.settleBatch(items, 'answered', { durationMs: 60_000 }),
+    items.map(({ id }) => ['answered', id, 202, '', 60_000, 0]),
+  );
+  for (const { record, id } of items) t.is((await redis.get(record))?.slice(0, 38), `1A${id}`);
+});
+
+test('settle_batch: not_sent -> records and units are gone, but for keys that others hold by now', async (t) => {
+  const { counter, items } = await claimed(3);
+  const [, taken] = items;
+  await bench.endLease(taken?.record ?? '');
+  await bench.admit(taken?.record ?? '', counter, { owner: 'other' });
+  t.deepEqual(await bench.settleBatch(items, 'not_sent', { counter }), [
+    ['withdrawn'],
+    ['open', taken?.id, 0],
+    ['withdrawn'],
+  ]);
+  t.is(await redis.get(counter), '1');
+});
+
+test('settle_batch: a second run -> changes nothing more', async (t) => {
+  const { counter, items } = await claimed(3);
+  await bench.settleBatch(items, 'not_sent', { counter });
+  t.deepEqual(
+    await bench.settleBatch(items, 'not_sent', { counter }),
+    items.map(() => ['absent']),
+  );
+  t.is(await redis.get(counter), '0');
+});
+
+test('settle_batch: held and unknown -> as settle does it, each', async (t) => {
+  const { items } = await claimed(2);
+  t.deepEqual(
+    await bench.settleBatch(items, 'held', { durationMs: 60_000 }),
+    items.map(({ id }) => ['open', id, 0]),
+  );
+  for (const { record } of items) t.true((await bench.openRecord(record)).leaseUntil > (await bench.now()));
+  await bench.settleBatch(items, 'unknown');
+  for (const { record } of items) t.is((await bench.openRecord(record)).leaseUntil, 0);
+});
+
+test('settle_batch: an error midway, then each alone -> each ends once', async (t) => {
+  const { counter, items } = await claimed(3);
+  const spoilt = items[1]?.record ?? '';
+  await redis.del(spoilt);
+  await redis.rpush(spoilt, 'x');
+  await t.throwsAsync(bench.settleBatch(items, 'not_sent', { counter }));
+  for (const { record } of items.filter(({ record }) => record !== spoilt)) {
+    await bench.settle(record, 'not_sent', { counter });
+    t.is(await redis.exists(record), 0);
+  }
+  t.is(await redis.get(counter), '1');
+});
+
+test('settle_batch: replies -> in the order of the attempts', async (t) => {
+  const { items } = await claimed(100);
+  const replies = await bench.settleBatch(items, 'answered', { durationMs: 60_000 });
+  t.deepEqual(
+    replies.map((reply) => asList(reply)[1]),
+    items.map(({ id }) => id),
+  );
+});

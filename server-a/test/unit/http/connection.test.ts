@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import test from 'ava';
+import { LINGER_MS } from '../../../src/http/connection.js';
+import { createSendersServer } from '../../../src/http/server.js';
+import { createMetrics } from '../../../src/metrics.js';
+import { logInto } from '../../support/log-into.js';
+
+/** Holds up everything in this process. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test('connection: the process stands still until the linger is over -> what came meanwhile is read, or the close would be a reset', async (t) => {
+  let served: Socket | undefined;
+  const server = createSendersServer(
+    (req, res) => {
+      served = req.socket;
+      res.end('served');
+    },
+    {
+      env: { MAX_CONNECTIONS: 5, SHUTDOWN_TIMEOUT_MS: 1000 },
+      metrics: createMetrics(),
+      log: logInto('info').log,
+      longestRequestMs: 3000,
+      ending: () => false,
+    },
+  );
+  const { port } = await server.listen('127.0.0.1', 0);
+  t.teardown(() => server.close());
+  const sender = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  const pieces = ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', 'no request\r\n\r\n', 'more of it'] as const;
+  for (const [piece, answer] of [
+    [pieces[0], /served$/],
+    [pieces[1], /^HTTP\/1\.1 400 /],
+  ] as const) {
+    sender.write(piece);
+    const [received] = await once(sender, 'data');
+    t.regex(String(received), answer);
+  }
+  // In the system's hands when the process goes on, and the linger is over by then.
+  sender.write(pieces[2]);
+  standStill(1.2 * LINGER_MS);
+  if (served !== undefined && !served.destroyed) await once(served, 'close');
+  sender.destroy();
+  t.is(served?.bytesRead, pieces.join('').length);
+});

@@ -1,0 +1,121 @@
+/** The page of metrics, made in slices: what prom-client would have written, and the event loop turns meanwhile. */
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import test from 'ava';
+import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
+import { createMetrics } from '../../../src/metrics.js';
+import { ClientCounter, ClientGauge } from '../../../src/operations/metric-series.js';
+import { metricsText } from '../../../src/operations/metrics-text.js';
+
+const textOf = async (registry: Registry): Promise<string> =>
+  Buffer.concat(await metricsText(registry)).toString();
+
+function filled(series: number): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = new Counter({
+    name: 'a_total',
+    help: 'One\\two\nlines',
+    labelNames: ['client', 'x'],
+    registers,
+  });
+  const gauge = new Gauge({ name: 'b', help: '"quoted"', registers });
+  const many = new ClientGauge({ name: 'many', help: 'Many', labelNames: ['client'], registers });
+  const each = new ClientCounter({
+    name: 'each_total',
+    help: 'Each',
+    labelNames: ['client', 'x'],
+    registers,
+  });
+  const histogram = new Histogram({
+    name: 'c',
+    help: 'c',
+    labelNames: ['kind'],
+    buckets: [0.1, 1],
+    registers,
+  });
+  const summary = new Summary({ name: 'd', help: 'd', percentiles: [0.5, 0.99], registers });
+  new Counter({ name: 'e_total', help: 'Without a series', labelNames: ['x'], registers });
+  for (const client of ['a"b', 'back\\slash', 'new\nline', 'ünï 😀', '']) {
+    counter.inc({ client, x: '1' }, 2.5);
+    each.labels(client, '1').inc();
+    each.inc({ client, x: '1' }, 1.5);
+    each.inc({ client, x: '2' }, 0);
+  }
+  gauge.set(Number.POSITIVE_INFINITY);
+  for (let n = 0; n < series; n += 1) many.set({ client: `Client ${n}` }, n);
+  for (const value of [0.05, 0.5, 5]) {
+    histogram.observe({ kind: 'sms' }, value);
+    summary.observe(value);
+  }
+  return registry;
+}
+
+for (const series of [0, 1, 490, 500, 5000]) {
+  test(`metrics text: every kind of metric, and ${series} series of one -> as prom-client writes it`, async (t) => {
+    const registry = filled(series);
+    t.is(await textOf(registry), await registry.metrics());
+  });
+}
+
+test('client metrics: the same labels by child, object and again -> one series; removed and reset -> gone, and from 0', async (t) => {
+  const registers = [new Registry()];
+  const counter = new ClientCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });
+  const child = counter.labels('One');
+  child.inc();
+  child.inc(2);
+  counter.inc({ client: 'One' });
+  t.deepEqual(
+    [...counter.series()].map(({ value }) => value),
+    [4],
+  );
+  counter.reset();
+  child.inc();
+  t.deepEqual((await counter.get()).values, [{ labels: { client: 'One' }, value: 1 }]);
+  t.throws(() => counter.inc(1), { message: /labels/ });
+
+  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers });
+  const labels = { client: 'One' };
+  gauge.set(labels, 5);
+  gauge.set({ client: 'Two' }, 6);
+  gauge.remove({ client: 'One' });
+  t.deepEqual(
+    [...gauge.series()].map(({ lineStart, value }) => lineStart + value),
+    ['g{client="Two"} 6'],
+  );
+  gauge.set(labels, 7);
+  t.deepEqual(
+    [...gauge.series()].map(({ value }) => value),
+    [6, 7],
+  );
+});
+
+test('metrics text: -Inf and NaN -> in the words of Prometheus', async (t) => {
+  const registry = new Registry();
+  const gauge = new Gauge({ name: 'g', help: 'g', labelNames: ['x'], registers: [registry] });
+  gauge.set({ x: '1' }, Number.NEGATIVE_INFINITY);
+  gauge.set({ x: '2' }, Number.NaN);
+  t.regex(await textOf(registry), /^g\{x="1"\} -Inf\ng\{x="2"\} NaN$/m);
+});
+
+test('metrics text: all metrics of the gateway -> the names and types that prom-client writes', async (t) => {
+  const { registry } = createMetrics();
+  const headOf = (text: string) => text.split('\n').filter((line) => line.startsWith('#'));
+  t.deepEqual(headOf(await textOf(registry)), headOf(await registry.metrics()));
+});
+
+test('metrics text: 60,000 series -> the event loop turns a hundred times meanwhile', async (t) => {
+  const registry = filled(60_000);
+  let turns = 0;
+  let done = false;
+  const watch = (async () => {
+    while (!done) {
+      await turnOfTheLoop();
+      turns += 1;
+    }
+  })();
+  const pieces = await metricsText(registry);
+  done = true;
+  await watch;
+  t.true(turns > 100, `${turns}`);
+  for (const piece of pieces) t.true(piece.length < 64 * 1024);
+});
