@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const WITH_SERVICES = ['tsx', fileURLToPath(new URL('with-services.ts', import.meta.url))];
-const UNIT = ['ava', '--config', 'ava.unit.config.js'];
+const UNIT = ['tsx', fileURLToPath(new URL('unit.ts', import.meta.url))];
 
 /** Milliseconds after which a stage hangs: AVA waits for ever for a test file whose process does not end. */
 const STAGE_LIMIT_MS = 900_000;

@@ -29,6 +29,8 @@ export interface ConfigReloadParts {
   readonly log: Log;
   /** Is told after a change. */
   readonly onChange: () => void;
+  /** Milliseconds between two looks at a watched file; production has the default. */
+  readonly lookEveryMs?: number;
 }
 
 /** Reads the configuration anew when it is asked to, and when a watched file changes. */
@@ -44,11 +46,12 @@ export class ConfigReload {
 
   constructor(parts: ConfigReloadParts) {
     this.#parts = parts;
+    const { lookEveryMs = LOOK_EVERY_MS } = parts;
     this.#files = [...parts.started.registryFiles, ...parts.started.tlsFiles];
     parts.metrics.configLastReloadSuccessful.set(1);
     for (const outcome of RELOAD_OUTCOMES) this.#count(outcome, 0);
     for (const file of this.#files) {
-      watchFile(file, { interval: LOOK_EVERY_MS, persistent: false }, this.#onFileChange);
+      watchFile(file, { interval: lookEveryMs, persistent: false }, this.#onFileChange);
     }
   }
 

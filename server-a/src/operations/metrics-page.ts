@@ -6,6 +6,7 @@ import type { Publisher } from '../rabbitmq/publisher.js';
 import type { RedisService } from '../redis/routes.js';
 import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
+import { countReader, gzipPage, PlainPages } from './page-bytes.js';
 import { SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
@@ -20,26 +21,42 @@ export interface MetricsPageParts {
 const SEND_LIMIT_MS = 10_000;
 
 /**
- * `GET /metrics`: all metrics in Prometheus's text format. However many scrape, and however many series there are, the
- * senders are served in between: one page is made for all who wait, in slices, and sent in slices.
+ * `GET /metrics`: all metrics in Prometheus's text format, compressed for whoever accepts gzip, as Prometheus does. However
+ * many scrape, and however many series there are, the senders are served in between: one page is made for all who wait, in
+ * slices, and sent in slices.
+ *
+ * @param sendLimitMs milliseconds for a scraper to take the page
  */
-export function metricsPage({ metrics, publisher, redis, rabbitmq }: MetricsPageParts): Layer {
-  const page = new SharedRun(async () => {
+export function metricsPage(
+  { metrics, publisher, redis, rabbitmq }: MetricsPageParts,
+  sendLimitMs = SEND_LIMIT_MS,
+): Layer {
+  const texts = (): AsyncIterable<string> => {
     metrics.publishesInFlight.set(publisher.inFlight);
     metrics.dependencyReady.set({ service: 'redis' }, redis.usable ? 1 : 0);
     metrics.dependencyReady.set({ service: 'rabbitmq' }, rabbitmq.unusable === undefined ? 1 : 0);
     metrics.rabbitmqBlocked.set(rabbitmq.unusable === 'blocked' ? 1 : 0);
     return metricsText(metrics.registry);
-  });
+  };
+  const plainPages = new PlainPages();
+  const pages = {
+    identity: new SharedRun(() => plainPages.make(texts())),
+    gzip: new SharedRun(() => gzipPage(texts())),
+  };
   return async function metricsPage(ctx) {
-    const pieces = await page.ask();
+    const { res } = ctx;
+    const coding = ctx.acceptsEncodings('gzip', 'identity') === 'gzip' ? 'gzip' : 'identity';
+    const page = await pages[coding].ask();
     ctx.status = 200;
-    ctx.res.setHeader('Content-Type', metrics.registry.contentType);
-    ctx.res.setHeader('Content-Length', String(pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
+    // The scraper has hung up.
+    if (res.destroyed) return;
+    res.setHeader('Content-Type', metrics.registry.contentType);
+    res.setHeader('Content-Length', String(page.pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
+    res.setHeader('Vary', 'Accept-Encoding');
+    if (coding === 'gzip') res.setHeader('Content-Encoding', 'gzip');
     if (ctx.method === 'HEAD') return;
-    const limit = setTimeout(() => ctx.res.destroy(), SEND_LIMIT_MS);
-    ctx.res.once('close', () => clearTimeout(limit));
-    ctx.body = Readable.from(inTurns(pieces), { objectMode: false });
+    countReader(page, res, sendLimitMs);
+    ctx.body = Readable.from(inTurns(page.pieces), { objectMode: false });
   };
 }
 

@@ -6,28 +6,29 @@ import { ClientCounter, ClientGauge, escaped, labelText } from './metric-series.
 /** Lines made in one turn of the event loop: a tenth of a millisecond. */
 const LINES_PER_TURN = 500;
 
-/** Returns the page of a registry in pieces. Each value is that of the moment at which its line is written. */
-export async function metricsText(registry: Registry): Promise<Buffer[]> {
-  const pieces: Buffer[] = [];
+/**
+ * Yields the page of a registry in pieces, one for each turn of the event loop. Each value is that of the moment at which
+ * its line is written.
+ */
+export async function* metricsText(registry: Registry): AsyncGenerator<string> {
   let text = '';
   let lines = 0;
-  const endPiece = (): void => {
-    pieces.push(Buffer.from(text));
-    text = '';
-    lines = 0;
-  };
+  let isFirst = true;
   for (const { name, help } of registry.getMetricsAsArray()) {
     const metric = registry.getSingleMetric(name);
     if (metric === undefined) continue;
     // A blank line between two metrics, as prom-client has it.
-    if (pieces.length > 0 || text !== '') text += '\n';
+    if (!isFirst) text += '\n';
+    isFirst = false;
     if (metric instanceof ClientCounter || metric instanceof ClientGauge) {
       text += headOf(name, metric instanceof ClientCounter ? 'counter' : 'gauge', help);
       for (const { lineStart, value } of metric.series()) {
         text += `${lineStart}${valueText(value)}\n`;
         lines += 1;
         if (lines < LINES_PER_TURN) continue;
-        endPiece();
+        yield text;
+        text = '';
+        lines = 0;
         await turnOfTheLoop();
       }
     } else {
@@ -40,8 +41,7 @@ export async function metricsText(registry: Registry): Promise<Buffer[]> {
       }
     }
   }
-  if (text !== '') endPiece();
-  return pieces;
+  if (text !== '') yield text;
 }
 
 const headOf = (name: string, type: string, help: string): string =>

@@ -18,12 +18,14 @@ export interface Exchange {
 const OURS = [
   'Allow',
   'Cache-Control',
+  'Content-Encoding',
   'ETag',
   'Idempotent-Replayed',
   'Idempotency-Mismatch',
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',
+  'Vary',
 ];
 
 /** @throws Error when the answer is not as documented: its status, its headers, its body */

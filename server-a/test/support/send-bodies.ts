@@ -1,5 +1,6 @@
 /** Bodies of send requests near the limits, valid and not, for property tests. */
 import fc from 'fast-check';
+import { anyText } from './any-text.js';
 
 const LIMIT = 1000;
 const character = fc.constantFrom('a', '€', '😀', '\ud800', '\udc00', '\u0000', ' ');
@@ -8,7 +9,7 @@ const text = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('x', '😀'.repeat(LIMIT), 'é'.repeat(LIMIT)) },
   fc.tuple(character, length).map(([one, times]) => one.repeat(times)),
   fc.tuple(character, character, length).map(([one, other, times]) => one + other.repeat(times)),
-  fc.string({ unit: 'binary' }),
+  anyText(),
 );
 const odd = fc.constantFrom(null, undefined, true, 0, -0, 1.5, Number.NaN, '', '7', [], {}, [1], ['a'], {
   a: 1,

@@ -2,14 +2,11 @@
 import test, { type ExecutionContext } from 'ava';
 import { ReplyError } from 'ioredis';
 import { AdmissionBench, newSender, soon } from '../../support/admission-bench.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const ID = '8a6e0804-2bd0-4672-b79d-d97027f9071a';
-const LIMIT_MS = 50;
-
-// An open connection keeps a process alive while nothing else does; the mock of Redis has none.
-const connection = setInterval(() => {}, 1000);
-test.after.always(() => clearInterval(connection));
+const LIMIT_MS = 500;
 
 /**
  * Takes a unit, and gives it back with a limit that the first answer of Redis does not keep.
@@ -18,6 +15,7 @@ test.after.always(() => clearInterval(connection));
  * @returns the means to let that answer come: a reply, or an error
  */
 async function refundedLate(t: ExecutionContext, runs: boolean) {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: LIMIT_MS });
   const sender = newSender();
   const consumed = await bench.admission.consume(sender, soon());

@@ -3,15 +3,13 @@ import test from 'ava';
 import type { Sender } from '../../../src/config/registry.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
 import { AdmissionBench, never, newClient, newSender, REFUSAL, soon } from '../../support/admission-bench.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
-
-// An open connection keeps a process alive while nothing else does; the mock of Redis has none.
-const connection = setInterval(() => {}, 1000);
-test.after.always(() => clearInterval(connection));
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 
 test('admit: it ran, but its reply was lost -> undone in the background: no record, no unit', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 500 });
   const attempt = bench.attempt(newClient());
   bench.fate = async ({ command, run }) => {
@@ -38,6 +36,7 @@ async function heard(bench: AdmissionBench): Promise<void> {
 }
 
 test('admit: it has not run when it is undone, and comes late -> the undoing waits for its deadline; it does nothing', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 600 });
   const attempt = bench.attempt(newClient());
   let runLate: (() => Promise<unknown>) | undefined;
@@ -64,6 +63,7 @@ test('admit: it has not run when it is undone, and comes late -> the undoing wai
 });
 
 test('admit: it has not run when it is undone, and runs behind that in time -> undone by a later try', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 2000 });
   const attempt = bench.attempt(newClient());
   let runLate: (() => Promise<unknown>) | undefined;
@@ -87,6 +87,7 @@ test('admit: it has not run when it is undone, and runs behind that in time -> u
 });
 
 test('refuse: its reply was lost -> unavailable; there is nothing to undo', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 500 });
   bench.fate = never;
   const refusing = () => bench.admission.refuse(bench.attempt(newClient()), 'aaaaaaaaaa', REFUSAL, soon());
@@ -96,7 +97,8 @@ test('refuse: its reply was lost -> unavailable; there is nothing to undo', asyn
 });
 
 test('consume: its reply never comes -> unavailable; the unit stays taken', async (t) => {
-  const bench = await AdmissionBench.create({ timeoutMs: 100 }, NOON);
+  useVirtualClock(t);
+  const bench = await AdmissionBench.create({ timeoutMs: 500 }, NOON);
   const sender = newSender();
   bench.fate = async ({ run }) => {
     await run();
@@ -117,7 +119,8 @@ for (const { what, quota, units, sent } of [
   { what: 'no unit was left -> nothing is given back', quota: 0, units: undefined, sent: ['quotaConsume'] },
 ]) {
   test(`consume: its reply comes after the limit, and says that ${what}`, async (t) => {
-    const bench = await AdmissionBench.create({ timeoutMs: 100 }, NOON);
+    useVirtualClock(t);
+    const bench = await AdmissionBench.create({ timeoutMs: 500 }, NOON);
     const sender = newSender(quota);
     let letReplyIn = (): void => {};
     const held = new Promise<void>((resolve) => {

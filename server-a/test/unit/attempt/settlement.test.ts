@@ -13,6 +13,7 @@ import type { SettleReply, SettleRequest } from '../../../src/redis/scripts.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
 import { newClient } from '../../support/admission-bench.js';
 import { type JsonObject, parseObject } from '../../support/json.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const ID = '8a6e0804-2bd0-4672-b79d-d97027f9071a';
@@ -91,6 +92,7 @@ function essence(logged: readonly JsonObject[]): JsonObject[] {
 }
 
 test('end: Redis answers -> the reply, with what the attempt was told to write', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([WITHDRAWN]);
   const { settlement, logged } = makeSettlement(redis);
   t.deepEqual(await settlement.end(attempt, admitted, 'not_sent', 0, 300), WITHDRAWN);
@@ -111,6 +113,7 @@ test('end: Redis answers -> the reply, with what the attempt was told to write',
 });
 
 test('end: no answer, whatever the reason -> undefined at once; written again until Redis takes it', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([lost(), notSent(), new ReplyError('LOADING'), WITHDRAWN]);
   const { settlement, logged } = makeSettlement(redis);
   t.is(await settlement.end(attempt, admitted, 'answered', 60_000, 300), undefined);
@@ -130,6 +133,7 @@ for (const [ending, rest] of [
   ['not_sent', { quota_day: '2026-11-23' }],
 ] as const) {
   test(`drain: an attempt’s end as ${ending} that Redis never takes -> tried once more, given up, logged`, async (t) => {
+    useVirtualClock(t);
     const redis = new ScriptedRedis([lost()]);
     const { settlement, logged } = makeSettlement(redis);
     await settlement.end(attempt, admitted, ending, 0);
@@ -140,6 +144,7 @@ for (const [ending, rest] of [
 }
 
 test('cut short: writes wait, and one is on its way again -> each given up and logged, once', async (t) => {
+  useVirtualClock(t);
   const redis = new (class extends ScriptedRedis {
     override async settle(request: SettleRequest): Promise<SettleReply> {
       if (this.settled.length === 2) await delay(50);
@@ -157,11 +162,13 @@ test('cut short: writes wait, and one is on its way again -> each given up and l
 });
 
 test('drain: nothing is waiting -> at once', async (t) => {
+  useVirtualClock(t);
   const { settlement } = makeSettlement(new ScriptedRedis([WITHDRAWN]));
   t.deepEqual(await settlement.drain(), { givenUp: 0 });
 });
 
 test('drain: Redis is back -> what waits is written, and nothing given up', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([lost(), lost(), lost(), WITHDRAWN]);
   const { settlement, logged } = makeSettlement(redis);
   for (const key of ['a', 'b', 'c'])
@@ -179,6 +186,7 @@ test('drain: Redis is back -> what waits is written, and nothing given up', asyn
 });
 
 test('drain: called while writes pause -> does not wait for the end of the pause', async (t) => {
+  useVirtualClock(t);
   const { settlement } = makeSettlement(new ScriptedRedis([lost()]));
   await settlement.end(attempt, admitted, 'unknown', 0);
   let drained = false;
@@ -190,6 +198,7 @@ test('drain: called while writes pause -> does not wait for the end of the pause
 });
 
 test('drain: an attempt ends while it runs -> it is waited for too', async (t) => {
+  useVirtualClock(t);
   const redis = new (class extends ScriptedRedis {
     override async settle(request: SettleRequest): Promise<SettleReply> {
       const isRepeated = this.settled.some(({ ending }) => ending === request.ending);
@@ -213,6 +222,7 @@ for (const [late, reply] of [
   ['not_sent', WITHDRAWN],
 ] as const) {
   test(`end: held for a late confirm while Redis is away, then it ends as ${late} -> only the last end is still written`, async (t) => {
+    useVirtualClock(t);
     const redis = new ScriptedRedis([lost(), lost(), reply]);
     const { settlement, logged } = makeSettlement(redis);
     await settlement.end(attempt, admitted, 'held', 15_000);
@@ -227,6 +237,7 @@ for (const [late, reply] of [
 }
 
 test('undo: early -> asked again until it is not; with the deadline of the admission', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([{ status: 'early' }, lost(), { status: 'early' }, { status: 'absent' }]);
   const { settlement, logged } = makeSettlement(redis);
   settlement.undo(attempt, lostAdmission, lost());
@@ -239,6 +250,7 @@ test('undo: early -> asked again until it is not; with the deadline of the admis
 });
 
 test('undo: still early when the gateway ends -> given up, logged with the day that may be charged', async (t) => {
+  useVirtualClock(t);
   const { settlement, logged } = makeSettlement(new ScriptedRedis([{ status: 'early' }]));
   settlement.undo(attempt, lostAdmission, lost());
   t.deepEqual(await settlement.drain(), { givenUp: 1 });
@@ -246,6 +258,7 @@ test('undo: still early when the gateway ends -> given up, logged with the day t
 });
 
 test('refund: done -> once', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([WITHDRAWN], ['done']);
   const { settlement, logged } = makeSettlement(redis);
   await settlement.refund(sender, COUNTER, ID);
@@ -253,6 +266,7 @@ test('refund: done -> once', async (t) => {
 });
 
 test('refund: no reply, so it may have run -> never repeated; given up and logged', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([WITHDRAWN], [lost()]);
   const { settlement, logged } = makeSettlement(redis);
   await settlement.refund(sender, COUNTER, ID);
@@ -263,6 +277,7 @@ test('refund: no reply, so it may have run -> never repeated; given up and logge
 });
 
 test('refund: certainly not run, or refused by Redis -> repeated until it is done', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([WITHDRAWN], [notSent(), new ReplyError('READONLY'), 'done']);
   const { settlement, logged } = makeSettlement(redis);
   await settlement.refund(sender, COUNTER, ID);
@@ -273,6 +288,7 @@ test('refund: certainly not run, or refused by Redis -> repeated until it is don
 });
 
 test('refund: a repeated one gets no reply -> not repeated any more; given up and logged once', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([WITHDRAWN], [notSent(), lost(), 'done']);
   const { settlement, logged } = makeSettlement(redis);
   await settlement.refund(sender, COUNTER, ID);
@@ -290,20 +306,16 @@ test('outage: more writes than may wait -> those beyond are given up and logged 
   t.deepEqual(await settlement.drain(), { givenUp: 20_001 });
 });
 
-/** Alone, because all waits of this process see the time that it sets. */
-test.serial('outage: longer than a minute -> given up and logged; the gateway goes on', async (t) => {
+test('outage: longer than a minute -> given up and logged; the gateway goes on', async (t) => {
+  useVirtualClock(t);
   const redis = new ScriptedRedis([lost()]);
   const { settlement, logged } = makeSettlement(redis);
   await settlement.end(attempt, admitted, 'answered', 60_000);
-  await waitFor('some tries', () => redis.settled.length >= 3);
+  await delay(59_900);
   t.is(settlement.waiting, 1);
-  const { now } = performance;
-  performance.now = () => now.call(performance) + 61_000;
-  t.teardown(() => {
-    performance.now = now;
-  });
   const tries = redis.settled.length;
-  await waitFor('the end of it', () => settlement.waiting === 0);
+  await delay(400);
+  t.is(settlement.waiting, 0);
   t.true(redis.settled.length <= tries + 1);
   t.deepEqual(essence(logged), [line('answered')]);
 });

@@ -1,6 +1,7 @@
 /** Requests that meet another attempt at work on their key. */
 import test from 'ava';
 import { AdmissionBench, newClient, REFUSAL, soon } from '../../support/admission-bench.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 
 async function admitted(bench: AdmissionBench, attempt: ReturnType<AdmissionBench['attempt']>) {
   const reply = await bench.admission.admit(attempt, 'aaaaaaaaaa', soon());
@@ -9,6 +10,7 @@ async function admitted(bench: AdmissionBench, attempt: ReturnType<AdmissionBenc
 }
 
 test('twin: another attempt is at work all the time -> in_flight, in time for a settlement, and waited for once', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const client = newClient();
   const first = bench.attempt(client);
@@ -22,6 +24,7 @@ test('twin: another attempt is at work all the time -> in_flight, in time for a 
 });
 
 test('twin: no time for another look -> in_flight after one look', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const client = newClient();
   const first = bench.attempt(client);
@@ -37,6 +40,7 @@ for (const [ending, status] of [
   ['unknown', 'admitted'],
 ] as const) {
   test(`twin: the first attempt ends as ${ending} while it waits -> ${status}, under the first id, one unit charged`, async (t) => {
+    useVirtualClock(t);
     const bench = await AdmissionBench.create();
     const client = newClient();
     const first = bench.attempt(client);
@@ -59,6 +63,7 @@ for (const [ending, status] of [
 }
 
 test('refuse: an attempt is at work all the time -> in_flight after waiting, and nothing is replaced', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const client = newClient();
   const first = bench.attempt(client);

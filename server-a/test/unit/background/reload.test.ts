@@ -33,6 +33,7 @@ function reloading(t: ExecutionContext, started: Config) {
     onChange: () => {
       changes += 1;
     },
+    lookEveryMs: 20,
   });
   t.teardown(() => reload.stop());
   return {

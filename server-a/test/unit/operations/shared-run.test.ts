@@ -2,8 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { SharedRun } from '../../../src/operations/shared-run.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 
 test('shared run: many ask before it begins -> one run; who asks while it runs -> the next one', async (t) => {
+  useVirtualClock(t);
   let runs = 0;
   let open = (): void => {};
   const gate = new Promise<void>((resolve) => {
@@ -25,6 +27,7 @@ test('shared run: many ask before it begins -> one run; who asks while it runs -
 });
 
 test('shared run: asked again and again for a second -> five runs at the most', async (t) => {
+  useVirtualClock(t);
   let runs = 0;
   const shared = new SharedRun(async () => {
     runs += 1;
@@ -36,6 +39,7 @@ test('shared run: asked again and again for a second -> five runs at the most', 
 });
 
 test('shared run: it fails -> told to all who asked, and the next one is tried', async (t) => {
+  useVirtualClock(t);
   let runs = 0;
   const shared = new SharedRun(async () => {
     runs += 1;

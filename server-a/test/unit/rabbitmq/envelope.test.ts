@@ -1,12 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type Envelope, toMessage } from '../../../src/rabbitmq/envelope.js';
+import { anyText } from '../../support/any-text.js';
 import { API_KEYS, REGISTRY } from '../../support/context.js';
 
 const [client] = REGISTRY.clients;
 const TARGET = { queue: 'outbound', serviceName: 'server-a' };
 
-const texts = fc.string({ unit: 'binary', minLength: 1 });
+const texts = anyText({ minLength: 1 });
 const requests = fc.record({
   to: fc.stringMatching(/^\+[1-9][0-9]{6,14}$/),
   text: texts,

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { NodeWatch } from '../../../src/rabbitmq/node-watch.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const never = (): Promise<never> => new Promise(() => {});
@@ -19,6 +20,7 @@ function watched({ ask = async (): Promise<unknown> => undefined, blocked = fals
 }
 
 test('node watch: a confirm is late, and the node does not answer -> it is left, once, after a second', async (t) => {
+  useVirtualClock(t);
   const { watch, reasons, asked } = watched({ ask: never });
   const startedAt = performance.now();
   watch.timedOut(startedAt);
@@ -31,6 +33,7 @@ test('node watch: a confirm is late, and the node does not answer -> it is left,
 });
 
 test('node watch: a readiness check has no answer, and the node does not answer either -> it is left without any message', async (t) => {
+  useVirtualClock(t);
   const { watch, reasons, asked } = watched({ ask: never });
   watch.unanswered();
   watch.unanswered();
@@ -41,6 +44,7 @@ test('node watch: a readiness check has no answer, and the node does not answer 
 });
 
 test('node watch: a readiness check has no answer, but the node answers -> it stays', async (t) => {
+  useVirtualClock(t);
   const { watch, reasons, asked } = watched();
   watch.unanswered();
   await waitFor('a question', () => asked() === 1);
@@ -49,6 +53,7 @@ test('node watch: a readiness check has no answer, but the node answers -> it st
 });
 
 test('node watch: a confirm is late, and the node answers -> it stays', async (t) => {
+  useVirtualClock(t);
   const { watch, reasons, asked } = watched();
   watch.timedOut(performance.now());
   await waitFor('a question', () => asked() === 1);
@@ -72,6 +77,7 @@ test('node watch: the node answers, and confirms nothing for 10 s -> it is left'
 });
 
 test('node watch: a confirm comes in between -> the 10 s begin anew', async (t) => {
+  useVirtualClock(t);
   const { watch, reasons, asked } = watched();
   const now = performance.now();
   watch.confirmed(now - 20_000);
@@ -83,6 +89,7 @@ test('node watch: a confirm comes in between -> the 10 s begin anew', async (t) 
 });
 
 test('node watch: the node does not answer because it takes no messages, and has said so -> it is not left', async (t) => {
+  useVirtualClock(t);
   const { watch, reasons } = watched({ ask: () => Promise.reject(new Error('closed')), blocked: true });
   watch.timedOut(performance.now());
   await new Promise((resolve) => setImmediate(resolve));

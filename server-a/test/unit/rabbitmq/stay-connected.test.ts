@@ -1,6 +1,7 @@
 import test from 'ava';
 import { nodesOf, type RabbitMqNode, tryingOrder } from '../../../src/rabbitmq/nodes.js';
 import { pauseMs, stayConnected } from '../../../src/rabbitmq/stay-connected.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const NODES = nodesOf('amqp://r1,amqp://r2:5673/,amqps://r3');
@@ -61,6 +62,7 @@ test('tryingOrder: a node that was left -> it comes last', (t) => {
 });
 
 test('stayConnected: two of three nodes away -> the third is found in one round, without a pause', async (t) => {
+  useVirtualClock(t);
   const { tried, stop } = cluster(new Set(['r1:5672', 'r3:5671']));
   const startedAt = performance.now();
   await waitFor('the node that is up', () => tried.includes('r2:5673'));
@@ -70,6 +72,7 @@ test('stayConnected: two of three nodes away -> the third is found in one round,
 });
 
 test('stayConnected: a connection ends -> another node is next', async (t) => {
+  useVirtualClock(t);
   const { tried, ended, end, stop } = cluster();
   await waitFor('a connection', () => tried.length === 1);
   end();
@@ -80,6 +83,7 @@ test('stayConnected: a connection ends -> another node is next', async (t) => {
 });
 
 test('stayConnected: all nodes away -> each once a round, and a pause between rounds', async (t) => {
+  useVirtualClock(t);
   const { tried, stop } = cluster(new Set(names(NODES)));
   const startedAt = performance.now();
   await waitFor('three rounds', () => tried.length >= 9);
@@ -90,6 +94,7 @@ test('stayConnected: all nodes away -> each once a round, and a pause between ro
 });
 
 test('stayConnected: told to stop during a pause -> it ends at once, and tries no more', async (t) => {
+  useVirtualClock(t);
   const { tried, stop } = cluster(new Set(names(NODES)));
   await waitFor('a round', () => tried.length >= 3);
   const startedAt = performance.now();

@@ -4,11 +4,8 @@ import { ReplyError } from 'ioredis';
 import type { Attempt } from '../../../src/attempt/attempt.js';
 import { GatheredScripts } from '../../../src/redis/gathered-scripts.js';
 import { AdmissionBench, never, newClient, REFUSAL, soon } from '../../support/admission-bench.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
-
-// An open connection keeps a process alive while nothing else does; the mock of Redis has none.
-const connection = setInterval(() => {}, 1000);
-test.after.always(() => clearInterval(connection));
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 const MIDNIGHT = Date.UTC(2026, 10, 24);
@@ -17,7 +14,11 @@ const DIGEST = 'aaaaaaaaaa';
 /** Makes attempts of one batch, on new keys of one client. */
 function batchOf(bench: AdmissionBench, count: number, client = newClient(50)) {
   const scripts = new GatheredScripts(bench.scripts, bench.link, `refused:${client.id}`);
-  const attempts = Array.from({ length: count }, (): Attempt => ({ ...bench.attempt(client), scripts }));
+  const { owner } = bench.attempt(client);
+  const attempts = Array.from(
+    { length: count },
+    (): Attempt => ({ ...bench.attempt(client), owner, scripts }),
+  );
   return { client, scripts, attempts };
 }
 
@@ -28,6 +29,7 @@ const refuse = (bench: AdmissionBench, attempt: Attempt) =>
   bench.admission.refuse(attempt, DIGEST, REFUSAL, soon());
 
 test('gathered: what is asked in one turn -> one call, each with its own reply in the order of the asking', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({}, NOON);
   const { client, scripts, attempts } = batchOf(bench, 10);
   const replies = await admitAll(bench, attempts);
@@ -40,6 +42,7 @@ test('gathered: what is asked in one turn -> one call, each with its own reply i
 });
 
 test('gathered: a refusal that comes some promises later -> in the same call', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const { attempts } = batchOf(bench, 3);
   const [first, second, third] = attempts;
@@ -58,6 +61,7 @@ test('gathered: a refusal that comes some promises later -> in the same call', a
 });
 
 test('gathered: refusals alone -> one call without a counter; how much is used is not known', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const { scripts, attempts } = batchOf(bench, 2);
   const replies = await Promise.all(attempts.map((attempt) => refuse(bench, attempt)));
@@ -70,6 +74,7 @@ test('gathered: refusals alone -> one call without a counter; how much is used i
 });
 
 test('gathered: a batch of one -> says how much is used as well; what asks again goes alone', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const { scripts, attempts } = batchOf(bench, 1);
   await admitAll(bench, attempts);
@@ -79,6 +84,7 @@ test('gathered: a batch of one -> says how much is used as well; what asks again
 });
 
 test('gathered: a twin is at work -> the others are admitted at once; the item asks again by itself', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const { client, attempts } = batchOf(bench, 3);
   const twin = bench.attempt(client, attempts[1]?.key);
@@ -99,6 +105,7 @@ test('gathered: a twin is at work -> the others are admitted at once; the item a
 });
 
 test('gathered: Redis answers with an error -> each is called for alone, and a faulty record fails its item only', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const { attempts } = batchOf(bench, 3);
   const faulty = attempts[1]?.recordKey ?? '';
@@ -118,6 +125,7 @@ test('gathered: Redis answers with an error -> each is called for alone, and a f
 });
 
 test('gathered: the reply is lost -> each item is told so, and each admission is undone', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 100 });
   const { client, attempts } = batchOf(bench, 3);
   bench.fate = async ({ command, run }) => {
@@ -139,6 +147,7 @@ test('gathered: the reply is lost -> each item is told so, and each admission is
 });
 
 test('gathered: the epoch of one key ends before the call runs -> all are asked anew, each with the id of its epoch', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ ttlSeconds: 3600 }, NOON);
   const { client, attempts } = batchOf(bench, 5);
   const ends = attempts.map(({ key }) => bench.trackingIds.derive(client.id, key, NOON).epochEndMs);
@@ -157,6 +166,7 @@ test('gathered: the epoch of one key ends before the call runs -> all are asked 
 });
 
 test('gathered: the day ends between two items -> each is charged to the day of its call', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({}, MIDNIGHT - 500);
   const { client, attempts } = batchOf(bench, 3);
   await bench.setTime(MIDNIGHT + 300);
@@ -168,6 +178,7 @@ test('gathered: the day ends between two items -> each is charged to the day of 
 });
 
 test('gathered: answers of one turn -> stored by one call; other endings by others', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create();
   const { scripts, attempts } = batchOf(bench, 6);
   const admitted = await admitAll(bench, attempts);
@@ -190,6 +201,7 @@ test('gathered: answers of one turn -> stored by one call; other endings by othe
 });
 
 test('gathered: answers cannot be stored together -> each alone; where nothing is heard, each in the background', async (t) => {
+  useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 100 });
   const { attempts } = batchOf(bench, 2);
   const admitted = await admitAll(bench, attempts);

@@ -4,6 +4,7 @@ import { RedisLink } from '../../../src/redis/link.js';
 import { notRunError } from '../../../src/redis/not-run.js';
 import { NotRun, type Route, untilRun } from '../../../src/redis/routes.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 
 const ELSEWHERE: Route = { link: new RedisLink(new RedisMock(), 500), asking: true };
 
@@ -64,6 +65,7 @@ test('notRunError: any other reply -> as it is', (t) => {
 });
 
 test('untilRun: not run twice -> done anew, the first time at once, on the way that was named', async (t) => {
+  useVirtualClock(t);
   const ways: (Route | undefined)[] = [];
   const startedAt = performance.now();
   const result = await untilRun(startedAt + 1000, async (route) => {
@@ -78,6 +80,7 @@ test('untilRun: not run twice -> done anew, the first time at once, on the way t
 });
 
 test('untilRun: never run -> ends at the deadline, with what Redis said last', async (t) => {
+  useVirtualClock(t);
   const startedAt = performance.now();
   let tries = 0;
   const work = untilRun(startedAt + 300, async () => {
@@ -91,6 +94,7 @@ test('untilRun: never run -> ends at the deadline, with what Redis said last', a
 });
 
 test('untilRun: may have run -> not done anew', async (t) => {
+  useVirtualClock(t);
   let tries = 0;
   const work = untilRun(performance.now() + 300, async () => {
     tries += 1;

@@ -1,14 +1,11 @@
 import { EventEmitter } from 'node:events';
 import test from 'ava';
 import { endWhenSilent } from '../../../src/redis/silence-watch.js';
+import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** Milliseconds between two looks. */
-const EVERY_MS = 5;
-
-// The watch keeps no process alive.
-const alive = setInterval(() => {}, 1000);
-test.after.always(() => clearInterval(alive));
+const EVERY_MS = 500;
 
 /** A client of ioredis, as far as it is watched. */
 class Client extends EventEmitter {
@@ -46,15 +43,17 @@ function connected(unanswered: number): Client {
 }
 
 test('endWhenSilent: a command without an answer -> the connection is ended, once, after five looks', async (t) => {
+  useVirtualClock(t);
   const client = connected(1);
   await waitFor('the end', () => client.ends.length > 0);
-  t.deepEqual(client.ends, ['Redis said nothing for 0.025 s']);
+  t.deepEqual(client.ends, ['Redis said nothing for 2.5 s']);
   const { looks } = client;
   await new Promise((resolve) => setTimeout(resolve, 10 * EVERY_MS));
   t.is(client.looks, looks);
 });
 
 test('endWhenSilent: something is heard now and then -> the connection stays', async (t) => {
+  useVirtualClock(t);
   const client = connected(1);
   for (let n = 1; n <= 5; n += 1) {
     const { looks } = client;
@@ -67,6 +66,7 @@ test('endWhenSilent: something is heard now and then -> the connection stays', a
 });
 
 test('endWhenSilent: everything is answered -> the connection stays', async (t) => {
+  useVirtualClock(t);
   const client = connected(0);
   client.bytesRead = 100;
   await waitFor('twenty looks', () => client.looks >= 20);
@@ -74,6 +74,7 @@ test('endWhenSilent: everything is answered -> the connection stays', async (t) 
 });
 
 test('endWhenSilent: a new connection -> is watched anew; the closed one no longer', async (t) => {
+  useVirtualClock(t);
   const client = connected(0);
   client.emit('close');
   client.commandQueue.length = 1;

@@ -1,0 +1,108 @@
+/**
+ * A page as the bytes that are sent, plain or compressed. With tens of thousands of series a page has megabytes. V8 counts
+ * bytes of buffers, and collects the whole heap after each 64 MB of them; so nothing of that size is allocated for a page.
+ */
+import { once } from 'node:events';
+import { createGzip } from 'node:zlib';
+
+/** One page, for all who asked for it. */
+export interface Page {
+  readonly pieces: readonly Buffer[];
+  /** How many are being sent it: see {@link countReader}. */
+  readers: number;
+}
+
+/** The fastest of zlib's. */
+const GZIP_LEVEL = 1;
+
+/** Returns the page compressed. Piece by piece, on a thread of libuv's pool, and from one buffer. */
+export async function gzipPage(texts: AsyncIterable<string>): Promise<Page> {
+  const gzip = createGzip({ level: GZIP_LEVEL });
+  const pieces: Buffer[] = [];
+  gzip.on('data', (piece: Buffer) => pieces.push(piece));
+  const ended = once(gzip, 'end');
+  // It is awaited last; what fails before is told by the write that fails.
+  ended.catch(() => {});
+  let room: Buffer | undefined;
+  try {
+    for await (const text of texts) {
+      const { piece, roomOfPiece } = bytesOf(text, room);
+      room = roomOfPiece;
+      await new Promise<void>((resolve, reject) => {
+        // Called when zlib has read all of it, so the room is free again.
+        gzip.write(piece, (error) => (error ? reject(error) : resolve()));
+      });
+    }
+    gzip.end();
+    await ended;
+  } finally {
+    gzip.destroy();
+  }
+  return { pieces, readers: 0 };
+}
+
+/** A plain page, and the buffers that its pieces lie in. */
+interface PlainPage extends Page {
+  pieces: Buffer[];
+  readonly rooms: Buffer[];
+}
+
+/** Makes plain pages, each in the buffers of an earlier one that nobody is sent any more. */
+export class PlainPages {
+  /** Those that are being sent, and one more at the most. */
+  #pages: PlainPage[] = [];
+
+  /**
+   * Returns the next page. Call it when an earlier call is done and all who asked for that page have counted themselves
+   * as its readers: what has none is overwritten.
+   */
+  async make(texts: AsyncIterable<string>): Promise<Page> {
+    const free = this.#pages.find(({ readers }) => readers === 0);
+    const page = free ?? { pieces: [], rooms: [], readers: 0 };
+    this.#pages = [...this.#pages.filter(({ readers }) => readers > 0), page];
+    page.pieces = [];
+    for await (const text of texts) {
+      const { piece, roomOfPiece } = bytesOf(text, page.rooms[page.pieces.length]);
+      page.rooms[page.pieces.length] = roomOfPiece;
+      page.pieces.push(piece);
+    }
+    page.rooms.length = page.pieces.length;
+    return page;
+  }
+}
+
+/** Counts an answer as a reader of the page until it is closed; breaks it off after a time, milliseconds. */
+export function countReader(
+  page: Page,
+  res: { once(event: 'close', listener: () => void): unknown; destroy(): unknown },
+  limitMs: number,
+): void {
+  let isOver = false;
+  const end = (): void => {
+    if (isOver) return;
+    isOver = true;
+    clearTimeout(limit);
+    page.readers -= 1;
+  };
+  page.readers += 1;
+  res.once('close', end);
+  const limit = setTimeout(() => {
+    // Node closes no answer that waits behind another one of its connection; so it is not left to `close` alone.
+    res.destroy();
+    end();
+  }, limitMs);
+}
+
+/** Buffers have multiples of so many bytes: a text whose numbers have a digit more fits where it stood. */
+const ROOM_STEP_BYTES = 4096;
+
+/** Writes a text into a buffer; if it is too small, or there is none, into a new one. */
+function bytesOf(text: string, room: Buffer | undefined): { piece: Buffer; roomOfPiece: Buffer } {
+  const bytes = Buffer.byteLength(text);
+  const roomOfPiece =
+    room !== undefined && room.length >= bytes
+      ? room
+      : Buffer.allocUnsafeSlow(Math.ceil(bytes / ROOM_STEP_BYTES) * ROOM_STEP_BYTES);
+  roomOfPiece.write(text);
+  return { piece: roomOfPiece.subarray(0, bytes), roomOfPiece };
+}
