@@ -13,6 +13,7 @@ import { logEvents } from './log-events.js';
 import { believeMembersOnly } from './members-only.js';
 import { connectionOptions, loginOf, retryDelayMs } from './options.js';
 import { defineScripts, loadScripts } from './script-files.js';
+import { endWhenSilent } from './silence-watch.js';
 
 /** Milliseconds between two questions where the slots are, when nothing else asks: this is how new replicas are found. */
 const SLOTS_INTERVAL_MS = 10_000;
@@ -56,6 +57,7 @@ export function connectRedisCluster(
     cluster,
     linkTo: (node, translate) => {
       defineScripts(node);
+      endWhenSilent(node);
       believeMembersOnly(node);
       // A script that is sent with ASKING must be loaded already: ioredis sends the text of a missing one without ASKING.
       node.on('ready', () => void loadScripts(node).catch(() => {}));
