@@ -61,6 +61,7 @@ async function cpuForMessages(bench: Bench): Promise<Outcome> {
 
 const ITEMS = 100;
 const [FROM, DEADLINE] = [0, 9_999_999_999_999];
+const DIGEST = 'abcdefghij';
 const REFUSAL = `400${JSON.stringify({ error_code: 'INVALID_PAYLOAD', message: 'x'.repeat(400) })}`;
 
 /** What a call does, with n for the n-th of its calls. */
@@ -71,15 +72,13 @@ function ask(first: number, { refused = false, limited = false, owner = 'owner' 
     const items = Array.from({ length: ITEMS }, (_, item) => `${first}-${n}-${item}`);
     const others = limited ? ['counter', 'bucket'] : ['counter'];
     const keys = [...items.map((item) => `idem:client:${item.padEnd(36, '-')}`), 'refusals', ...others];
-    const words = items.flatMap((item) => [
-      refused ? '' : owner,
-      item.padEnd(36, '-'),
-      'abcdefghij',
-      refused ? REFUSAL : '',
-      refused ? 86_400_000 : 0,
-    ]);
-    const head = [ITEMS, 0, FROM, DEADLINE, 3000, 86_400_000, 18_000, 1_000_000_000, 86_400, 1_000_000_000];
-    return redis.admitBatch(keys.length, ...keys, ...head, 1_000_000_000, 86_400, ...words);
+    const words = [
+      ...items.map((item) => item.padEnd(36, '-') + (refused ? '' : DIGEST)),
+      ...(refused ? items.flatMap(() => [DIGEST, REFUSAL, 86_400_000]) : []),
+    ];
+    const head = [ITEMS, 0, FROM, DEADLINE, owner, 3000, 86_400_000, 18_000, 1_000_000_000, 86_400];
+    const bounds = [1_000_000_000, 1_000_000_000, 86_400];
+    return redis.admitBatch(keys.length, ...keys, ...head, ...bounds, ...words);
   };
 }
 
@@ -90,8 +89,8 @@ function settle(first: number, ending: string, durationMs: number): Work {
       ...items.map((item) => `idem:client:${item}`),
       ...(ending === 'not_sent' ? ['counter'] : []),
     ];
-    const words = items.flatMap((item) => ['owner', item, 'abcdefghij']);
-    return redis.settleBatch(keys.length, ...keys, ITEMS, ending, durationMs, ...words);
+    const words = items.map((item) => item + DIGEST);
+    return redis.settleBatch(keys.length, ...keys, ITEMS, ending, durationMs, 'owner', ...words);
   };
 }
 

@@ -54,11 +54,13 @@ local charge = {
   now = now,
   taken = 0,
 }
-local reply, admitted = admission(record, read_record(record), owner, id, digest, strict, lease, charge, now)
-if admitted and admitted.uncertain == 0 then
+local reply, taken_over = admission(record, read_record(record), owner, digest, strict, lease, charge, now)
+if not reply then
   write_charge(charge)
-  claim(record, admitted, life)
-elseif admitted then
-  reclaim(record, admitted, min_life)
+  claim(record, id .. digest, open_fields('0', now + lease, counter:sub(-10), owner), life)
+  return { 'admitted', id, 0, charge.used + 1 }
+end
+if taken_over then
+  reclaim(record, taken_over, min_life)
 end
 return reply

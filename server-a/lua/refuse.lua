@@ -47,6 +47,6 @@ if count then
     return { 'refused', 1 }
   end
   write_charge(stored)
-  store(record, id, digest, status, body, life)
+  store(record, id .. digest, status, body, life)
 end
 return { 'refused', 0 }

@@ -24,6 +24,7 @@
 -- @include settlement
 local record, counter = KEYS[1], KEYS[2]
 local ending, owner, id, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local duration, deadline = tonumber(ARGV[5]), tonumber(ARGV[6])
+local duration, deadline = ARGV[5], tonumber(ARGV[6])
 
-return settlement(record, counter, ending, owner, id, digest, duration, deadline)
+return settlement(record, counter, ending, owner, id .. digest, duration, deadline)
+  or { 'answered', id, 202, '', tonumber(duration), 0 }

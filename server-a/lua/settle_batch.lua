@@ -4,8 +4,10 @@
 -- ARGV[1] count     integer number of attempts
 -- ARGV[2] ending    string  answered | not_sent | held | unknown
 -- ARGV[3] duration  integer milliseconds: the answers' life (answered), the longer lease (held), otherwise 0
--- ARGV[4+] attempts string  three for each attempt: its owner, the tracking id that it published under, its body's digest
--- Returns {'answered', id, status, body, left_ms, 0}: the key's answer, this attempt's own or another's
+-- ARGV[4] owner     string  names the attempts
+-- ARGV[5+] marks    string  one for each attempt: the tracking id (36) that it published under, and its body's digest (10)
+-- Returns 1, in place of {'answered', id, 202, '', duration, 0}: the attempt's own answer stands
+-- Returns {'answered', id, status, body, left_ms, 0}: the key's answer, which is another's
 -- Returns {'open', id, 0}: the key is open; its message may be in the broker
 -- Returns {'withdrawn'}: the record is gone and its unit is given back; the message is in no queue
 -- Returns {'absent'}: the key has no record
@@ -21,13 +23,12 @@
 -- @include store
 -- @include give_unit_back
 -- @include settlement
-local count, ending, duration = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local count, ending, duration, owner = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local record, counter = KEYS, KEYS[count + 1]
-local attempts = ARGV
+local marks = ARGV
 
 local replies = {}
 for n = 1, count do
-  local owner, id, digest = unpack(attempts, 1 + 3 * n, 3 + 3 * n)
-  replies[n] = settlement(record[n], counter, ending, owner, id, digest, duration, 0)
+  replies[n] = settlement(record[n], counter, ending, owner, marks[4 + n], duration, 0) or 1
 end
 return replies

@@ -1,7 +1,7 @@
 -- admission decides what becomes of a request that would send under a key; found is the key's record as it was read.
--- Returns the script's reply and, where the key is claimed (uncertain 0) or taken over, its new record, which the script
--- writes.
-local function admission(key, found, owner, id, digest, strict, lease, charge, now)
+-- Returns nil where the key is new and a unit was taken: the script claims it. Otherwise returns the script's reply and,
+-- where the key is taken over, its new record, which the script writes.
+local function admission(key, found, owner, digest, strict, lease, charge, now)
   if not found then
     -- A key that has a record is never throttled: its message was let through before.
     local nothing_left = take_unit(charge)
@@ -11,15 +11,7 @@ local function admission(key, found, owner, id, digest, strict, lease, charge, n
     if nothing_left then
       return { 'exceeded', charge.used + charge.taken }
     end
-    local claimed = {
-      id = id,
-      digest = digest,
-      uncertain = 0,
-      lease_until = now + lease,
-      day = charge.counter:sub(-10),
-      owner = owner,
-    }
-    return { 'admitted', id, 0, charge.used + charge.taken }, claimed
+    return nil
   end
 
   if found.owner == owner then

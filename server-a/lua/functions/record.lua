@@ -5,12 +5,11 @@
 -- id is the tracking id; digest tells one body from another; uncertain is 1 once the key was taken over from an attempt
 -- that may have published; day is the UTC day whose counter was charged; owner names the attempt.
 --
--- read_record returns a table of these fields with state 'open', 'answered' or 'unreadable' (a version that this script
--- does not know, or a text that was cut short), or nil where the key has no record.
+-- record_in returns a table of these fields with state 'open', 'answered' or 'unreadable' (a version that this script
+-- does not know, or a text that was cut short), or nil where the key has no record. read_record reads the key for it.
 local RECORD_VERSION = '1'
 
-local function read_record(key)
-  local value = redis.call('GET', key)
+local function record_in(value)
   if not value then
     return nil
   end
@@ -42,4 +41,17 @@ local function read_record(key)
     end
   end
   return { state = 'unreadable' }
+end
+
+-- Tells, without taking it apart, whether a value is an open record of this id and digest, as nearly every one that is to
+-- be answered is.
+local function is_open_with(value, mark)
+  return value
+    and value:sub(1, 48) == RECORD_VERSION .. 'O' .. mark
+    and #value > 72
+    and tonumber(value:sub(49, 62)) ~= nil
+end
+
+local function read_record(key)
+  return record_in(redis.call('GET', key))
 end

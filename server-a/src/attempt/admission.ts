@@ -1,10 +1,11 @@
 /** Asks Redis whether a request may go on: at the right time, on the right day, and after its twins. */
 import { type UtcDay, utcDay } from '../clock.js';
-import type { Client } from '../config/registry.js';
+import type { Client, Sender } from '../config/registry.js';
 import { type KeyNames, mostRefusals, QUOTA_TTL_SECONDS, REFUSAL_COUNT_TTL_SECONDS } from '../redis/keys.js';
 import type { RedisRoutes } from '../redis/routes.js';
 import type {
   AdmitRequest,
+  ConsumeReply,
   ConsumeRequest,
   RateLimit,
   Refused,
@@ -114,9 +115,13 @@ export class Admission {
     );
   }
 
-  /** Takes a unit for a request without a key. Where the reply is lost, the unit may stay taken. */
-  consume(client: Client, deadline: number): Promise<Consumed | Exceeded | Throttled> {
-    const { scripts, names } = this.#parts;
+  /**
+   * Takes a unit for a request without a key. A unit whose reply comes too late for its request is given back in the
+   * background; where the connection ends without a reply, the unit may stay taken.
+   */
+  consume(sender: Sender, deadline: number): Promise<Consumed | Exceeded | Throttled> {
+    const { scripts, settlement, names } = this.#parts;
+    const { client } = sender;
     const anyCounterKey = names.counter(client.id, '');
     return this.#redisTime.ask<Consumed | Exceeded | Throttled>(
       anyCounterKey,
@@ -133,7 +138,14 @@ export class Admission {
           untilMs,
           rate: this.#rateOf(client),
         };
-        return scripts.consume(request, limitMs, route).then((reply) => {
+        const giveBackLate = (late: Promise<ConsumeReply>): void => {
+          late.then(
+            ({ status }) =>
+              status === 'consumed' ? settlement.refund(sender, counterKey, undefined) : undefined,
+            () => {},
+          );
+        };
+        return scripts.consume(request, limitMs, route, giveBackLate).then((reply) => {
           if (reply.status === 'not_now' || reply.status === 'throttled') return reply;
           const { used } = reply;
           const secondsLeftOfDay = secondsLeft(day, nowMs);

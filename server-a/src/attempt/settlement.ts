@@ -146,7 +146,8 @@ export class Settlement {
   }
 
   /**
-   * Gives a unit back that a request without a key has taken: never twice, so not again where it may have run.
+   * Gives a unit back that a request without a key has taken: never twice, so not again where it may have run. Resolves
+   * after the limit at the latest; what Redis says later still tells whether it must be given back again.
    *
    * @param limitMs milliseconds to wait, if less than usual
    */
@@ -158,12 +159,15 @@ export class Settlement {
   ): Promise<void> {
     const subject: Subject = { kind: 'refund', sender, trackingId, counterKey };
     const write = async (): Promise<boolean> => {
-      try {
-        await this.#scripts.refund(counterKey, limitMs);
-      } catch (error) {
-        if (!(error instanceof RedisUnavailable && error.maybeRan)) throw error;
-        this.#giveUp(subject, error);
-      }
+      const later: { end?: Promise<void> } = {};
+      const whenLate = (late: Promise<void>): void => {
+        later.end = late;
+      };
+      await this.#scripts.refund(counterKey, limitMs, whenLate).catch((error: unknown) => {
+        if (!mayHaveRun(error)) throw error;
+        if (later.end === undefined || this.#isFull) this.#giveUp(subject, error);
+        else void this.#endLate(subject, write, later.end);
+      });
       return true;
     };
     this.#underWay += 1;
@@ -174,6 +178,21 @@ export class Settlement {
     } finally {
       this.#ended();
     }
+  }
+
+  /** Waits for what Redis says of a write after its limit, and makes the write again where it was certainly not made. */
+  async #endLate(subject: Subject, write: Write, late: Promise<void>): Promise<void> {
+    this.#waiting.add(subject);
+    try {
+      await late;
+      this.#waiting.delete(subject);
+    } catch (error) {
+      // Not where a shutdown that was cut short has given it up already.
+      const isNews = this.#waiting.delete(subject);
+      if (isNews && mayHaveRun(error)) this.#giveUp(subject, error);
+      else if (isNews) this.#goOn(subject, write, error);
+    }
+    if (this.#isIdle) this.#onIdle();
   }
 
   /** Tries everything that waits once more, and gives up what Redis still does not take; resolves when all is done. */
@@ -203,8 +222,12 @@ export class Settlement {
     if (this.#isIdle) this.#onIdle();
   }
 
+  get #isFull(): boolean {
+    return this.#waiting.size >= MAX_WAITING;
+  }
+
   #goOn(subject: Subject, write: Write, err: unknown): void {
-    if (this.#waiting.size >= MAX_WAITING) this.#giveUp(subject, err);
+    if (this.#isFull) this.#giveUp(subject, err);
     else void this.#retry(subject, write, err);
   }
 
@@ -260,4 +283,9 @@ export class Settlement {
       'settlement.failed',
     );
   }
+}
+
+/** A write that may have been made must not be made again where that would make it twice. */
+function mayHaveRun(error: unknown): boolean {
+  return error instanceof RedisUnavailable && error.maybeRan;
 }

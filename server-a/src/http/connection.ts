@@ -41,12 +41,13 @@ export class Connection {
   readonly #earlier: ServerResponse[] = [];
   /** The last answer is decided: nothing that comes behind it is looked at. */
   #closing = false;
-  #lingerMs = LINGER_MS;
+  #lingerMs: number;
   #lingering: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, report: ReportRefusal) {
+  constructor(socket: Socket, report: ReportRefusal, lingerMs = LINGER_MS) {
     this.socket = socket;
     this.#report = report;
+    this.#lingerMs = lingerMs;
     connections.set(socket, this);
     // Node's own listener goes with CONNECT.
     socket.on('timeout', () => socket.destroy());

@@ -25,6 +25,8 @@ export interface ConnectionsParts {
   readonly gauges: Pick<Metrics, 'connections' | 'connectionsLimit' | 'connectionsDropped'> | undefined;
   /** Connections at the most; one more is closed as it comes. */
   readonly limit: number;
+  /** Milliseconds that a connection lives on after its last answer; undefined = {@link LINGER_MS}. */
+  readonly lingerMs?: number | undefined;
 }
 
 /** The open connections of a server. */
@@ -72,7 +74,7 @@ export class Connections {
   }
 
   #add(socket: Socket): void {
-    const connection = new Connection(socket, this.#report);
+    const connection = new Connection(socket, this.#report, this.#parts.lingerMs);
     this.#open.add(connection);
     this.#parts.gauges?.connections.set(this.#open.size);
     // An error ends the connection, which is all there is to do; unheard, it would end the process.

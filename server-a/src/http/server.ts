@@ -34,7 +34,7 @@ const STALL_MS = 12_000;
 const OPERATORS_LIMIT = 64;
 
 /** What a server needs. */
-export interface HttpServerParts extends Pick<ConnectionsParts, 'log'> {
+export interface HttpServerParts extends Pick<ConnectionsParts, 'log' | 'lingerMs'> {
   readonly env: { readonly MAX_CONNECTIONS: number; readonly SHUTDOWN_TIMEOUT_MS: number };
   readonly metrics: Metrics;
   /** Milliseconds that a request may take once it is here. */
@@ -70,14 +70,14 @@ export function createOperatorsServer(listener: RequestListener, parts: HttpServ
 
 function createHttpServer(
   listener: RequestListener,
-  { env, log, metrics, longestRequestMs, ending }: HttpServerParts,
+  { env, log, lingerMs, metrics, longestRequestMs, ending }: HttpServerParts,
   bounds: Pick<ConnectionsParts, 'limit' | 'gauges'>,
 ): HttpServer {
   const server = createServer({ ...LIMITS, ServerResponse: responsesThatEnd(ending) });
   server.timeout = STALL_MS + longestRequestMs;
   // A sender that has ended its side still gets its answers. Node has this switch, and its types do not.
   Object.assign(server, { httpAllowHalfOpen: true });
-  const connections = new Connections(server, { log, metrics, ...bounds });
+  const connections = new Connections(server, { log, metrics, lingerMs, ...bounds });
 
   const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
     const path = pathOfTarget(req.url ?? '');

@@ -46,31 +46,37 @@ const TEMPORARY_MS = 60_000;
  */
 export function idempotency(parts: IdempotencyParts): Layer {
   const letThroughOnce = onceForEachKey(parts);
+  const nextOwner = ownerNames();
   return function idempotency(ctx, next) {
     const header = ctx.req.headers['idempotency-key'];
     const { apiKey, client } = ctx.state;
     // An unregistered or inactive client gets its 401 from the next layer, and leaves nothing in Redis.
     if (header === undefined || apiKey === undefined || client?.isActive !== true) return next();
-    return letThroughOnce(ctx, next, parseIdempotencyKey(String(header)));
+    return letThroughOnce(ctx, next, parseIdempotencyKey(String(header)), nextOwner());
   };
 }
 
 /**
- * Returns what {@link idempotency} does with a key of an active client, for the items of a batch too: they bring scripts
- * that gather their calls.
+ * Returns what {@link idempotency} does with a key of an active client, for the items of a batch too: they bring one
+ * owner's name for all of them, and scripts that gather their calls.
  */
 export function onceForEachKey(parts: IdempotencyParts) {
   const { admission, settlement, clock, metrics, log } = parts;
-  const nextOwner = ownerNames();
   const count = outcomeCounters(metrics);
   const answerStanding = standingAnswers({ clock, log, count });
   const answerLifeMs = parts.ttlSeconds * 1000;
 
-  return (ctx: SendContext, next: Next, key: string, scripts?: AttemptScripts): Promise<void> => {
+  return (
+    ctx: SendContext,
+    next: Next,
+    key: string,
+    owner: string,
+    scripts?: AttemptScripts,
+  ): Promise<void> => {
     const client = fromEarlierLayer(ctx, 'client');
     const { maskedKey } = fromEarlierLayer(ctx, 'apiKey');
     const recordKey = parts.names.record(client.id, key);
-    const ofItsOwn = { client, maskedKey, key, recordKey, owner: nextOwner() };
+    const ofItsOwn = { client, maskedKey, key, recordKey, owner };
     const attempt = scripts === undefined ? ofItsOwn : { ...ofItsOwn, scripts };
     ctx.state.attempt = attempt;
     return letThroughOnce(ctx, next, attempt);

@@ -79,8 +79,9 @@ export function quota({
   }
 
   async function chargeUnkeyed(ctx: SendContext, next: Next): Promise<void> {
-    const client = fromEarlierLayer(ctx, 'client');
-    const reply = await admission.consume(client, deadlineOf(ctx));
+    const sender = fromEarlierLayer(ctx, 'apiKey');
+    const { client } = sender;
+    const reply = await admission.consume(sender, deadlineOf(ctx));
     if (reply.status === 'exceeded') throw exceeded(client, reply);
     if (reply.status === 'throttled') throw tooManyInASecond(client);
     showQuota(ctx, client, reply.used, reply.secondsLeftOfDay);

@@ -1,4 +1,5 @@
 import type { Histogram } from 'prom-client';
+import { ownerNames } from '../attempt/owners.js';
 import { deadlineOf } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
 import { type ApiError, internalError, renderError, toApiError } from '../errors.js';
@@ -44,6 +45,7 @@ export interface SendItemsParts {
 export function sendItems(parts: SendItemsParts): Layer {
   const { letThroughOnce, observeItem, scripts, routes, names, sizes } = parts;
   const runLayers = composed(parts.itemLayers);
+  const nextOwner = ownerNames();
 
   return async function sendItems(ctx) {
     const items = fromEarlierLayer(ctx, 'items');
@@ -51,10 +53,11 @@ export function sendItems(parts: SendItemsParts): Layer {
     sizes.observe(items.length);
     const deadline = deadlineOf(ctx);
     const gathered = new GatheredScripts(scripts, routes, names.refusals(client.id));
+    const owner = nextOwner();
     const ended = await Promise.all(
       items.map(async (item, index) => {
         const itemCtx = contextOf(ctx, item, deadline);
-        const error = await sendItem(itemCtx, item, gathered);
+        const error = await sendItem(itemCtx, item, owner, gathered);
         const outcome = observeItem(itemCtx, index, error);
         return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
       }),
@@ -73,10 +76,11 @@ export function sendItems(parts: SendItemsParts): Layer {
   async function sendItem(
     ctx: SendContext,
     { key }: BatchItem,
+    owner: string,
     gathered: GatheredScripts,
   ): Promise<ApiError | undefined> {
     try {
-      await letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), gathered);
+      await letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), owner, gathered);
       return ctx.state.json === undefined
         ? internalError('unknown', new Error('no layer has answered'))
         : undefined;

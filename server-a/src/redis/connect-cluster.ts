@@ -13,6 +13,7 @@ import { logEvents } from './log-events.js';
 import { believeMembersOnly } from './members-only.js';
 import { connectionOptions, loginOf, retryDelayMs } from './options.js';
 import { defineScripts, loadScripts } from './script-files.js';
+import { endWhenSilent } from './silence-watch.js';
 
 /** Milliseconds between two questions which slots are where, when nothing else asks: new replicas are found by it. */
 const SLOTS_INTERVAL_MS = 10_000;
@@ -56,6 +57,7 @@ export function connectRedisCluster(
     cluster,
     linkTo: (node, translate) => {
       defineScripts(node);
+      endWhenSilent(node);
       believeMembersOnly(node);
       // A script that is sent with ASKING must be there already: sent anew with its text, it would come without ASKING.
       node.on('ready', () => void loadScripts(node).catch(() => {}));

@@ -11,6 +11,7 @@ import { logEvents } from './log-events.js';
 import { notRunError } from './not-run.js';
 import { connectionOptions, loginOf, retryDelayMs } from './options.js';
 import { defineScripts } from './script-files.js';
+import { endWhenSilent } from './silence-watch.js';
 
 /** Milliseconds for a sentinel's answer; one that is frozen is passed over after this. */
 const SENTINEL_TIMEOUT_MS = 700;
@@ -53,6 +54,7 @@ export function connectRedisBySentinels(
     failoverDetector: true,
   });
   defineScripts(redis);
+  endWhenSilent(redis);
   const holdWrites = writeCoalescerOf(redis);
   const link = new RedisLink(redis, timeoutMs, holdWrites, (error) =>
     notRunError(error, {

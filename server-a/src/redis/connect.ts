@@ -8,6 +8,7 @@ import { RedisLink } from './link.js';
 import { logEvents } from './log-events.js';
 import { connectionOptions } from './options.js';
 import { defineScripts } from './script-files.js';
+import { endWhenSilent } from './silence-watch.js';
 
 /**
  * Connects to Redis, in the background and for ever.
@@ -23,6 +24,7 @@ export function connectRedis(url: string, tls: TlsOptions, timeoutMs: number, lo
     }),
   });
   defineScripts(redis);
+  endWhenSilent(redis);
   const link = new RedisLink(redis, timeoutMs, () => coalescer?.hold());
   logEvents(redis, url, log, () => link.closing);
   return link;

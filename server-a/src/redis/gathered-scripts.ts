@@ -24,8 +24,8 @@ import { RedisUnavailable } from './unavailable.js';
 /** A call that waits for the others of its turn. */
 interface Waiting {
   readonly recordKey: string;
-  /** What of it stands in the call for all. */
-  readonly words: readonly (string | number)[];
+  /** What of it stands in the call for all, beside its key. */
+  readonly word: string;
   readonly limitMs: number | undefined;
   /** Is given the reply to it. @throws Error for one that no header names */
   readonly take: (raw: unknown) => void;
@@ -52,8 +52,9 @@ interface Ended extends Waiting {
 }
 
 /**
- * Gathers the calls of one batch, whose items are all of one client. What cannot go with the first call of its turn (another
- * day's counter, another way) goes alone, and so does an item that asks again by itself.
+ * Gathers the calls of one batch, whose items are all of one client, and whose attempts have one owner's name: each is on
+ * a key of its own. What cannot go with the first call of its turn (another day's counter, another way) goes alone, and so
+ * does an item that asks again by itself.
  *
  * Where Redis refuses a call for all with an error, each item is called for alone: one faulty record fails its item, and
  * no other. The scripts allow it: `admit_batch` has then changed nothing, and attempts may be ended twice.
@@ -81,18 +82,18 @@ export class GatheredScripts implements AttemptScripts {
 
   /** As {@link Scripts.admit}, together with the others of this turn. */
   admit(request: AdmitRequest, limitMs: number, route = this.#routes.routeOf(request.recordKey)) {
-    const { recordKey, owner, id, digest, strict } = request;
+    const { recordKey, id, digest, strict } = request;
     return new Promise<AdmitReply>((resolve, reject) => {
       this.#gather(this.#asked, {
         recordKey,
-        words: [owner, id, digest, '', 0],
+        word: id + digest,
         limitMs,
         route,
         strict,
         window: request,
         charge: request,
         refusal: undefined,
-        take: (raw) => resolve(readAdmit(raw)),
+        take: (raw) => resolve(typeof raw === 'number' ? claimedAnew(id, raw) : readAdmit(raw)),
         reject,
         alone: (leftMs = limitMs) => void this.#scripts.admit(request, leftMs, route).then(resolve, reject),
       });
@@ -101,11 +102,11 @@ export class GatheredScripts implements AttemptScripts {
 
   /** As {@link Scripts.refuse}, together with the others of this turn. */
   refuse(request: RefuseRequest, limitMs: number, route = this.#routes.routeOf(request.recordKey)) {
-    const { recordKey, id, digest, strict, httpStatus, body, lifeMs } = request;
+    const { recordKey, id, strict } = request;
     return new Promise<RefuseReply>((resolve, reject) => {
       this.#gather(this.#asked, {
         recordKey,
-        words: ['', id, digest, `${httpStatus}${body}`, lifeMs],
+        word: id,
         limitMs,
         route,
         strict,
@@ -121,7 +122,7 @@ export class GatheredScripts implements AttemptScripts {
 
   /** As {@link Scripts.settle}, together with the others of this turn. */
   settle(request: SettleRequest, limitMs?: number): Promise<SettleReply> {
-    const { recordKey, owner, id, digest } = request;
+    const { recordKey, id, digest, durationMs } = request;
     return new Promise<SettleReply>((resolve, reject) => {
       const settled = (reply: SettleReply): void => {
         // Its unit was given back.
@@ -130,10 +131,10 @@ export class GatheredScripts implements AttemptScripts {
       };
       this.#gather(this.#ended, {
         recordKey,
-        words: [owner, id, digest],
+        word: id + digest,
         limitMs,
         request,
-        take: (raw) => settled(readSettle(raw)),
+        take: (raw) => settled(raw === 1 ? answered(id, durationMs) : readSettle(raw)),
         reject,
         alone: (leftMs = limitMs) => void this.#scripts.settle(request, leftMs).then(settled, reject),
       });
@@ -163,15 +164,18 @@ export class GatheredScripts implements AttemptScripts {
     const together: Asked[] = [];
     for (const call of asked) {
       const hasTheirWay = call.route.link === first.route.link && call.route.asking === first.route.asking;
-      const hasTheirDay = call.charge === undefined || call.charge.counterKey === charge?.counterKey;
-      if (!isAlone && hasTheirWay && hasTheirDay) together.push(call);
+      const isAlike =
+        call.charge === undefined ||
+        (call.charge.counterKey === charge?.counterKey && call.charge.owner === charge.owner);
+      if (!isAlone && hasTheirWay && isAlike) together.push(call);
       else call.alone(call.limitMs);
     }
     if (together.length > 0) this.#askTogether(together, first, charge);
   }
 
   #askTogether(calls: readonly Asked[], { route, strict }: Asked, charge: AdmitRequest | undefined): void {
-    const refusal = calls.find((call) => call.refusal !== undefined)?.refusal;
+    const refusals = calls.flatMap(({ refusal }) => (refusal === undefined ? [] : [refusal]));
+    const [refusal] = refusals;
     const keys = keysOf(calls, this.#refusalsKey, charge?.counterKey, charge?.rate?.bucketKey);
     const words = [
       calls.length,
@@ -179,6 +183,7 @@ export class GatheredScripts implements AttemptScripts {
       // Each item's own time must be right: the id of each is of an epoch of its own.
       Math.max(...calls.map(({ window }) => window.fromMs)),
       Math.min(...calls.map(({ window }) => window.untilMs)),
+      charge?.owner ?? '',
       charge?.leaseMs ?? 0,
       charge?.lifeMs ?? 0,
       charge?.minLifeMs ?? 0,
@@ -187,7 +192,8 @@ export class GatheredScripts implements AttemptScripts {
       charge?.rate?.perSecond ?? 0,
       refusal?.most ?? 0,
       refusal?.countLifeSeconds ?? 0,
-      ...calls.flatMap((call) => call.words),
+      ...calls.map(({ word }) => word),
+      ...refusals.flatMap(({ digest, httpStatus, body, lifeMs }) => [digest, `${httpStatus}${body}`, lifeMs]),
     ];
     together(
       calls,
@@ -215,9 +221,9 @@ export class GatheredScripts implements AttemptScripts {
       for (const call of calls) call.alone(call.limitMs);
       return;
     }
-    const { ending, durationMs, counterKey } = first.request;
+    const { ending, durationMs, counterKey, owner } = first.request;
     const keys = keysOf(calls, ending === 'not_sent' ? counterKey : undefined);
-    const words = [calls.length, ending, durationMs, ...calls.flatMap((call) => call.words)];
+    const words = [calls.length, ending, durationMs, owner, ...calls.map(({ word }) => word)];
     together(
       calls,
       async () =>
@@ -268,10 +274,28 @@ function leastLimit(calls: readonly Waiting[]): number | undefined {
   return limits.length === 0 ? undefined : Math.min(...limits);
 }
 
+/** What a number says of an item that was to be admitted: it is claimed under its own id, and so many units are used. */
+const claimedAnew = (id: string, used: number): AdmitReply => ({
+  status: 'admitted',
+  id,
+  takenOver: false,
+  used,
+});
+
+/** What 1 says of an attempt that was answered: its answer stands. */
+const answered = (id: string, leftMs: number): SettleReply => ({
+  status: 'answered',
+  id,
+  httpStatus: 202,
+  body: '',
+  leftMs,
+  mismatch: false,
+});
+
 /** What attempts must have in common to be ended by one call. */
 function groupOf({ request }: Ended): string {
-  const { ending, durationMs, counterKey, admitDeadlineMs } = request;
-  return `${ending} ${durationMs} ${admitDeadlineMs > 0} ${ending === 'not_sent' ? counterKey : ''}`;
+  const { ending, durationMs, counterKey, owner, admitDeadlineMs } = request;
+  return `${ending} ${durationMs} ${owner} ${admitDeadlineMs > 0} ${ending === 'not_sent' ? counterKey : ''}`;
 }
 
 function groups<T>(items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, T[]> {

@@ -5,24 +5,40 @@ import type { RedisClient } from './client.js';
 import { RedisClock } from './clock.js';
 import { READINESS_KEY, READINESS_TTL_MS } from './keys.js';
 import { inPlainWords } from './plain-words.js';
-import type { RedisService, Route } from './routes.js';
+import type { RedisService, Route, WhenLate } from './routes.js';
 import { RedisUnavailable } from './unavailable.js';
 
 /** A call that waits for its reply. */
-class Call extends Wait {
-  readonly #reject: (error: RedisUnavailable) => void;
+class Call<T> extends Wait {
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
   readonly #fallSilent: (() => void) | undefined;
+  readonly #whenLate: WhenLate<T> | undefined;
 
   /** @param fallSilent is called where the wait says something of Redis */
-  constructor(reject: (error: RedisUnavailable) => void, fallSilent: (() => void) | undefined) {
+  constructor(
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+    fallSilent: (() => void) | undefined,
+    whenLate: WhenLate<T> | undefined,
+  ) {
     super();
-    this.#reject = reject;
+    this.resolve = resolve;
+    this.reject = reject;
     this.#fallSilent = fallSilent;
+    this.#whenLate = whenLate;
   }
 
   override expire(): void {
     this.#fallSilent?.();
-    this.#reject(new RedisUnavailable('Redis did not answer in time', true));
+    const { reject } = this;
+    this.#whenLate?.(
+      new Promise<T>((resolveLate, rejectLate) => {
+        this.resolve = resolveLate;
+        this.reject = rejectLate;
+      }),
+    );
+    reject(new RedisUnavailable('Redis did not answer in time', true));
   }
 }
 
@@ -80,28 +96,30 @@ export class RedisLink implements RedisService {
    * @param send sends the command
    * @param read turns the reply into what is resolved
    * @param limitMs milliseconds to wait, if less than the usual limit
+   * @param whenLate is told when the limit has passed, and given what the call still comes to
    * @throws {RedisUnavailable} when there is no reply in time; and what Redis itself answers as an error
    */
   call<Reply, T>(
     send: (client: RedisClient) => Promise<Reply>,
     read: (reply: Reply) => T,
     limitMs?: number,
+    whenLate?: WhenLate<T>,
   ): Promise<T> {
     if (!this.usable) return Promise.reject(new RedisUnavailable('Redis is not connected', false));
     this.#holdWrites();
     return new Promise<T>((resolve, reject) => {
       // A call that had little time left says nothing of Redis.
       const saysMuch = limitMs === undefined || limitMs >= this.timeoutMs;
-      const wait = new Call(reject, saysMuch ? this.#fallSilent : undefined);
+      const wait = new Call(resolve, reject, saysMuch ? this.#fallSilent : undefined, whenLate);
       this.#deadlines.begin(wait, limitMs);
       send(this.client).then(
         (reply) => {
           this.#silent = false;
           this.#deadlines.end(wait);
           try {
-            resolve(read(reply));
+            wait.resolve(read(reply));
           } catch (error) {
-            reject(error);
+            wait.reject(error);
           }
         },
         (error: unknown) => {
@@ -109,8 +127,9 @@ export class RedisLink implements RedisService {
           // What Redis answered passes through; what ioredis says means that the connection ended first.
           if (error instanceof ReplyError && error instanceof Error) {
             this.#silent = false;
-            reject(this.#translate(error));
-          } else reject(new RedisUnavailable('the connection to Redis ended', true, inPlainWords(error)));
+            wait.reject(this.#translate(error));
+          } else
+            wait.reject(new RedisUnavailable('the connection to Redis ended', true, inPlainWords(error)));
         },
       );
     });

@@ -8,11 +8,6 @@ import type { TlsOptions } from '../connection/tls-context.js';
 const MAX_RETRY_DELAY_MS = 1000;
 /** Milliseconds for a TCP (and TLS) connection to come up; a black-holed address is tried anew after this. */
 const CONNECT_TIMEOUT_MS = 2000;
-/**
- * Milliseconds of silence, with commands unanswered, after which the connection is given up and made anew. Longer than
- * a slow answer; shorter than the pauses of TCP's own retransmissions after a cut, which reach half a minute.
- */
-const SILENCE_LIMIT_MS = 2500;
 
 /** Milliseconds before the next attempt to reconnect, after so many. */
 export function retryDelayMs(attempt: number): number {
@@ -23,7 +18,6 @@ export function retryDelayMs(attempt: number): number {
 export function connectionOptions(urls: string, tls: TlsOptions): RedisOptions {
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SILENCE_LIMIT_MS,
     keepAlive: 5000,
     // A script that was sent and not answered may have run: sent again, it could charge twice.
     autoResendUnfulfilledCommands: false,

@@ -4,14 +4,25 @@ import type { RedisClient } from './client.js';
 import type { RedisClock } from './clock.js';
 import { RedisUnavailable } from './unavailable.js';
 
+/**
+ * Is told that a call's limit has passed. The promise ends as the call would have without a limit: with what is read from
+ * the reply, with what Redis answers as an error, or with RedisUnavailable where the connection ends first.
+ */
+export type WhenLate<T> = (late: Promise<T>) => void;
+
 /** A connection to one Redis, as the scripts and the admission use it. */
 export interface RouteLink {
   readonly clock: RedisClock;
-  /** Sends one command, and resolves to what is read from its reply. @throws {RedisUnavailable} without a reply in time */
+  /**
+   * Sends one command, and resolves to what is read from its reply.
+   *
+   * @throws {RedisUnavailable} without a reply in time
+   */
   call<Reply, T>(
     send: (client: RedisClient) => Promise<Reply>,
     read: (reply: Reply) => T,
     limitMs?: number,
+    whenLate?: WhenLate<T>,
   ): Promise<T>;
   /** Reads counters. @throws {RedisUnavailable} */
   mget(keys: readonly string[]): Promise<(string | null)[]>;
@@ -36,8 +47,9 @@ export function callOn<T>(
   send: (client: RedisClient) => Promise<unknown>,
   read: (raw: unknown) => T,
   limitMs?: number,
+  whenLate?: WhenLate<T>,
 ): Promise<T> {
-  if (!asking) return link.call(send, read, limitMs);
+  if (!asking) return link.call(send, read, limitMs, whenLate);
   return link.call(
     (client) => {
       // In one turn, so nothing comes between the two on their way.
@@ -46,6 +58,7 @@ export function callOn<T>(
     },
     read,
     limitMs,
+    whenLate,
   );
 }
 

@@ -4,7 +4,7 @@
  * Over 250 lines: one binding for each script, read side by side with lua/.
  */
 import type { RedisClient } from './client.js';
-import { callOn, type RedisRoutes, type Route, untilRun } from './routes.js';
+import { callOn, type RedisRoutes, type Route, untilRun, type WhenLate } from './routes.js';
 
 /** When a script may take effect, in Redis's own time: outside it does nothing and tells the time. Milliseconds since 1970. */
 export interface Window {
@@ -260,7 +260,12 @@ export class Scripts {
   }
 
   /** Takes one unit. Where the reply is lost, the unit may have been taken. */
-  consume(request: ConsumeRequest, limitMs: number, route?: Route): Promise<ConsumeReply> {
+  consume(
+    request: ConsumeRequest,
+    limitMs: number,
+    route: Route | undefined,
+    whenLate: WhenLate<ConsumeReply>,
+  ): Promise<ConsumeReply> {
     const { counterKey, limit, lifeSeconds, fromMs, untilMs, rate } = request;
     const unit = [limit, lifeSeconds, fromMs, untilMs] as const;
     return this.#call(
@@ -272,16 +277,18 @@ export class Scripts {
           : client.quotaConsumeLimited(counterKey, rate.bucketKey, ...unit, rate.perSecond),
       readConsume,
       limitMs,
+      whenLate,
     );
   }
 
   /** Gives a unit back. A second run gives a second one back. */
-  refund(counterKey: string, limitMs?: number): Promise<void> {
+  refund(counterKey: string, limitMs: number | undefined, whenLate: WhenLate<void>): Promise<void> {
     return this.#untilRun(
       counterKey,
       (client) => client.quotaRefund(counterKey),
       () => undefined,
       limitMs,
+      whenLate,
     );
   }
 
@@ -297,8 +304,9 @@ export class Scripts {
     send: (client: RedisClient) => Promise<unknown>,
     read: (raw: unknown) => T,
     limitMs?: number,
+    whenLate?: WhenLate<T>,
   ): Promise<T> {
-    return callOn(route ?? this.#routes.routeOf(key), send, read, limitMs);
+    return callOn(route ?? this.#routes.routeOf(key), send, read, limitMs, whenLate);
   }
 
   /** As {@link Scripts.#call}, and again where the script was not run: for scripts that need no time of Redis. */
@@ -307,6 +315,7 @@ export class Scripts {
     send: (client: RedisClient) => Promise<unknown>,
     read: (raw: unknown) => T,
     limitMs?: number,
+    whenLate?: WhenLate<T>,
   ): Promise<T> {
     const deadline = performance.now() + (limitMs ?? RESEND_FOR_MS);
     let isSentAnew = false;
@@ -320,6 +329,7 @@ export class Scripts {
         send,
         read,
         hasLess ? Math.max(1, deadline - performance.now()) : limitMs,
+        whenLate,
       );
     });
   }

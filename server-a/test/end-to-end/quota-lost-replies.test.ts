@@ -1,4 +1,7 @@
-/** A unit that Redis took, and whose reply never came: with a key it is undone, without one it stays counted. */
+/**
+ * A unit that Redis took, and whose reply came too late or never: with a key it is undone; without one it is given back
+ * when the reply comes, and stays counted where none comes.
+ */
 import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
 import { newBody, Site } from '../support/site.js';
@@ -59,6 +62,37 @@ test('quota: without a key, the connection ends before the reply to a charge -> 
   t.is((await gateway.send({ apiKey: site.apiKey('main'), body: newBody() })).status, 202);
   t.is(await site.used('main'), 2);
   t.deepEqual(await outbox.withText(body.text), []);
+});
+
+test('quota: without a key, the reply to a charge comes after the limit -> 500 no, and the unit is given back', async (t) => {
+  const { site, proxy, gateway, outbox } = await start(t);
+  proxy.stallAnswers();
+  const body = newBody();
+  const answer = await gateway.send({ apiKey: site.apiKey('main'), body });
+  t.is(answer.status, 500);
+  t.deepEqual(answer.json['details'], { accepted: 'no', retry: 'same_key' });
+  t.is(await site.used('main'), 1);
+  proxy.resume();
+  await waitFor('the unit', async () => (await site.used('main')) === 0);
+  t.deepEqual(await outbox.withText(body.text), []);
+});
+
+test('quota: without a key, the reply comes while the gateway stands still for long -> the connection lasts, no unit is lost', async (t) => {
+  const { site, proxy, gateway, outbox } = await start(t);
+  proxy.stallAnswers();
+  const body = newBody();
+  const answering = gateway.send({ apiKey: site.apiKey('main'), body });
+  await waitFor('the charge', async () => (await site.used('main')) === 1);
+  gateway.process.signal('SIGSTOP');
+  proxy.resume();
+  // For longer than a silent connection lasts, and longer than the request has.
+  await new Promise((resolve) => setTimeout(resolve, 3500));
+  gateway.process.signal('SIGCONT');
+  const answer = await answering;
+  const sent = await outbox.withText(body.text);
+  t.is(answer.status, sent.length === 1 ? 202 : 500);
+  await waitFor('as many units as messages', async () => (await site.used('main')) === sent.length);
+  t.false(gateway.log.some(({ message }) => message === 'redis.closed'));
 });
 
 test('quota: fifty charges lost at once, each retried with its key -> fifty messages, fifty units', async (t) => {

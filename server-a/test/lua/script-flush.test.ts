@@ -40,7 +40,7 @@ test.serial('scripts: Redis has lost them (NOSCRIPT) -> each is sent again, and 
     ['consumed', 3],
     ['refunded', 2],
     ['absent'],
-    [3, [['admitted', id, 0, 3]]],
+    [3, [3]],
     [['open', id, 0]],
   ]);
 });

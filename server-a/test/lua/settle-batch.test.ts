@@ -18,7 +18,7 @@ test('settle_batch: answered -> each record holds its answer', async (t) => {
   const { items } = await claimed(3);
   t.deepEqual(
     await bench.settleBatch(items, 'answered', { durationMs: 60_000 }),
-    items.map(({ id }) => ['answered', id, 202, '', 60_000, 0]),
+    items.map(() => 1),
   );
   for (const { record, id } of items) t.is((await redis.get(record))?.slice(0, 38), `1A${id}`);
 });
@@ -70,8 +70,9 @@ test('settle_batch: an error midway, then each alone -> each ends once', async (
   t.is(await redis.get(counter), '1');
 });
 
-test('settle_batch: replies -> in the order of the attempts', async (t) => {
+test('settle_batch: the answers are there already -> told so, in the order of the attempts', async (t) => {
   const { items } = await claimed(100);
+  await bench.settleBatch(items, 'answered', { durationMs: 60_000 });
   const replies = await bench.settleBatch(items, 'answered', { durationMs: 60_000 });
   t.deepEqual(
     replies.map((reply) => asList(reply)[1]),

@@ -4,7 +4,7 @@ import type { Process } from './process.js';
 import { CLIENTS } from './settings.js';
 
 /** Where the lease is among the words of a script; of `admitBatch`, among those behind its keys. */
-const LEASE_WORD = { admit: 6, admitLimited: 7, admitBatch: 4 } as const;
+const LEASE_WORD = { admit: 6, admitLimited: 7, admitBatch: 5 } as const;
 /**
  * Looks at the clock after which a process cannot say that it stood still since its last look at the lease: the publisher
  * notes the time of a message, between that look and the write.
@@ -46,7 +46,9 @@ export class LeaseWatch {
     lease: string | undefined,
     reply: RedisValue,
   ): void {
-    if (!Array.isArray(reply) || reply[0] !== 'admitted') return;
+    // An item of a batch that is claimed anew is told a number.
+    const isAdmitted = Array.isArray(reply) ? reply[0] === 'admitted' : typeof reply === 'number';
+    if (!isAdmitted) return;
     this.#ends.set(`${process.name} ${record}`, this.#world.time.now + Number(lease));
   }
 

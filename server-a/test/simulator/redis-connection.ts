@@ -63,6 +63,7 @@ export class RedisConnection implements ServedConnection {
   /** Commands on their way, in order. */
   readonly #underWay = new Set<{ event: Event; readonly arrive: () => void }>();
   readonly #replies = new Set<Event>();
+  #unanswered = 0;
   #lastArrival = 0;
   #lastReply = 0;
 
@@ -77,8 +78,12 @@ export class RedisConnection implements ServedConnection {
 
   /** Sends a command; it leaves the process now. */
   transmit(pending: PendingCommand, failure: CommandFailure | undefined): void {
-    if (!this.open) return;
-    const { time, latency } = this.#options;
+    const { server, time, latency } = this.#options;
+    if (!this.open) {
+      server.lostCalls += 1;
+      return;
+    }
+    this.#unanswered += 1;
     if (failure?.kind === 'lost') {
       this.cut(failure.delay);
       return;
@@ -108,6 +113,7 @@ export class RedisConnection implements ServedConnection {
       if (index < survivors) time.at(item.event.at + late, PHASE.io, undefined, item.arrive);
     }
     for (const reply of this.#replies) reply.cancelled = true;
+    server.lostCalls += this.#unanswered;
     if (process.alive) process.input(time.now + latency() + tellAfterMs, onClosed);
   }
 
@@ -155,6 +161,7 @@ export class RedisConnection implements ServedConnection {
     this.#lastReply = at;
     const event = time.at(at, PHASE.io, process, () => {
       this.#replies.delete(event);
+      this.#unanswered -= 1;
       process.pass('reply');
       answer();
     });

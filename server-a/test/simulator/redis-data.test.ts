@@ -137,17 +137,16 @@ test('simulated Redis: the same scripts with the same arguments as a real one ->
         'admitBatch',
         [
           ...[5, ...pair, count, counter, bucket],
-          ...[2, strict, from, deadline, lease, 900_000, 700_000, limit, 86_400, 1_000_000],
-          ...[choices.integer(0, 20), 86_400],
-          ...[owner, id(), digest(), '', 0],
-          ...['', id(), digest(), `${choices.pick([400, 503])}${body()}`, duration],
+          ...[2, strict, from, deadline, owner, lease, 900_000, 700_000, limit, 86_400, 1_000_000],
+          ...[choices.integer(0, 20), 86_400, id() + digest(), id()],
+          ...[digest(), `${choices.pick([400, 503])}${body()}`, duration],
         ],
       ],
       [
         'settleBatch',
         [
           ...[3, ...pair, counter, 2, choices.pick([ending, 'not_sent']), 600_000],
-          ...[owner, id(), digest(), choices.pick(owners), id(), digest()],
+          ...[owner, id() + digest(), id() + digest()],
         ],
       ],
     ]);

@@ -2,6 +2,7 @@
 import { ReplyError } from 'ioredis';
 import type { RedisClient } from '../../src/redis/client.js';
 import type { ScriptArguments } from '../../src/redis/script-files.js';
+import { endWhenSilent, type WatchedClient } from '../../src/redis/silence-watch.js';
 import { Choices } from './choices.js';
 import type { FailurePoint } from './injected-failures.js';
 import type { RedisValue } from './lua-machine.js';
@@ -9,8 +10,6 @@ import type { Process } from './process.js';
 import { type CommandFailure, type PendingCommand, RedisConnection } from './redis-connection.js';
 import type { SimulatedRedis } from './simulated-redis.js';
 
-/** Milliseconds of silence, with commands unanswered, after which ioredis gives the connection up (`socketTimeout`). */
-const SILENCE_LIMIT_MS = 2500;
 /** Milliseconds that a connection attempt to a server that is down takes to fail. */
 const REFUSED_AFTER_MS = 1;
 const DELAYS = [30, 200, 450, 520, 800, 1500, 2600, 4500, 9000];
@@ -36,20 +35,26 @@ export class SimulatedRedisClient implements RedisClient {
   status = 'connecting';
   readonly #options: SimulatedRedisClientOptions;
   readonly #choices: Choices;
-  readonly #listeners: Record<'ready' | 'close', (() => void)[]> = { ready: [], close: [] };
+  readonly #listeners: Record<'connect' | 'ready' | 'close', (() => void)[]> = {
+    connect: [],
+    ready: [],
+    close: [],
+  };
   readonly #pending = new Set<PendingCommand & { readonly onLost: () => void }>();
   #connection: RedisConnection | undefined;
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** Bytes that were heard on the connection; here one for each reply. */
+  #bytesRead = 0;
   #attempts = 0;
   #ended = false;
 
   constructor(options: SimulatedRedisClientOptions) {
     this.#options = options;
     this.#choices = new Choices(options.seed, `${options.process.name}/redis`);
+    endWhenSilent(this);
     this.#connect();
   }
 
-  readonly on = (event: 'ready' | 'close', listener: () => void): this => {
+  readonly on = (event: 'connect' | 'ready' | 'close', listener: () => void): this => {
     this.#listeners[event].push(listener);
     return this;
   };
@@ -95,8 +100,24 @@ export class SimulatedRedisClient implements RedisClient {
   }
 
   /** Commands that wait for a reply. */
-  get waiting(): number {
-    return this.#pending.size;
+  get commandQueue(): { readonly length: number } {
+    return { length: this.#pending.size };
+  }
+
+  /** The connection that there is now, as its socket. */
+  get stream(): WatchedClient['stream'] {
+    const connection = this.#connection;
+    const bytesRead = (): number => this.#bytesRead;
+    return {
+      get bytesRead() {
+        return bytesRead();
+      },
+      destroy: () => {
+        if (connection === undefined || this.#connection !== connection) return;
+        connection.cut(0);
+        this.#closed();
+      },
+    };
   }
 
   #connect(): void {
@@ -119,6 +140,8 @@ export class SimulatedRedisClient implements RedisClient {
       },
     });
     this.#connection = connection;
+    this.#bytesRead = 0;
+    for (const listener of this.#listeners.connect) listener();
     // ioredis asks INFO before it is ready, so a server that stands still is not.
     this.#send('PING', [], undefined).then(
       () => {
@@ -134,8 +157,6 @@ export class SimulatedRedisClient implements RedisClient {
   /** The connection has ended, or could not be made. */
   #closed(): void {
     this.#connection = undefined;
-    clearTimeout(this.#silence);
-    this.#silence = undefined;
     this.status = this.#ended ? 'end' : 'reconnecting';
     const lost = [...this.#pending];
     this.#pending.clear();
@@ -178,22 +199,13 @@ export class SimulatedRedisClient implements RedisClient {
       };
       this.#pending.add(pending);
       process.output(() => connection?.transmit(pending, failure));
-      this.#silence ??= this.#listenForSilence();
       process.pass('sent');
     });
   }
 
   #heard(pending: PendingCommand & { readonly onLost: () => void }): void {
     this.#pending.delete(pending);
-    clearTimeout(this.#silence);
-    this.#silence = this.#pending.size > 0 ? this.#listenForSilence() : undefined;
-  }
-
-  #listenForSilence(): ReturnType<typeof setTimeout> {
-    return setTimeout(() => {
-      this.#connection?.cut(0);
-      this.#closed();
-    }, SILENCE_LIMIT_MS);
+    this.#bytesRead += 1;
   }
 }
 

@@ -35,6 +35,8 @@ export class SimulatedRedis {
   onExecuted: (process: Process, command: string, words: readonly string[], reply: RedisValue) => void =
     () => {};
   up = true;
+  /** Commands whose connection ended before their replies had come. */
+  lostCalls = 0;
   #frozenUntil = 0;
   /** Commands that lie in sockets while it stands still. */
   #waiting: (() => void)[] = [];

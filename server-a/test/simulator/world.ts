@@ -48,6 +48,8 @@ export class World {
   readonly #leases = new LeaseWatch(this);
   readonly #latencies = new Map<string, Choices>();
   #requestIds = 0;
+  /** Gateways that were killed. */
+  deaths = 0;
 
   constructor(
     readonly seed: number,
@@ -93,7 +95,7 @@ export class World {
   /** Returns an id for a new request: 32 hex digits. */
   newRequestId(): string {
     this.#requestIds += 1;
-    return this.#requestIds.toString(16).padStart(32, 'a');
+    return `a${this.#requestIds.toString(16).padStart(31, '0')}`;
   }
 
   /** Begins a life. */
@@ -159,6 +161,7 @@ export class World {
   /** What follows from a death: connections end, senders hear nothing more, a new life begins. */
   died(slot: GatewaySlot, process: Process): void {
     this.trace(`${process.name} dies`);
+    this.deaths += 1;
     slot.gateway = undefined;
     for (const connection of [...this.redis.connections]) if (connection.of(process)) connection.cut(0);
     for (const connection of [...this.broker.connections]) if (connection.of(process)) connection.cut(0);
@@ -316,7 +319,7 @@ export class World {
   /** Nothing of an orderly end is left behind: nothing waits. */
   #checkEnded(gateway: SimulatedGateway, slot: GatewaySlot): void {
     const { process, settlement, publisher } = gateway;
-    const waiting = settlement.waiting + publisher.inFlight + (slot.redis?.waiting ?? 0);
+    const waiting = settlement.waiting + publisher.inFlight + (slot.redis?.commandQueue.length ?? 0);
     if (waiting > 0) this.violated('shutdown', `${process.name} has ended with ${waiting} things that wait`);
   }
 

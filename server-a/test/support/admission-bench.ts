@@ -4,7 +4,7 @@ import { Admission, type AdmissionParts, type Refusal } from '../../src/attempt/
 import type { Attempt } from '../../src/attempt/attempt.js';
 import { Settlement } from '../../src/attempt/settlement.js';
 import { TrackingIds } from '../../src/attempt/tracking-id.js';
-import type { Client } from '../../src/config/registry.js';
+import type { Client, Sender } from '../../src/config/registry.js';
 import { createLog } from '../../src/logging/log.js';
 import { keyNames } from '../../src/redis/keys.js';
 import { RedisLink } from '../../src/redis/link.js';
@@ -40,6 +40,11 @@ export const REFUSAL: Refusal = {
 export function newClient(dailyQuota = 5, maxPerSecond?: number): Client {
   const id = `client-${randomUUID()}`;
   return { id, name: 'Acme', isActive: true, dailyQuota, maxPerSecond };
+}
+
+/** Who sends without a key: a client that no other test has. */
+export function newSender(dailyQuota?: number): Sender {
+  return { client: newClient(dailyQuota), maskedKey: 'key-***' };
 }
 
 /** Admission as the gateway has it, on an ioredis-mock whose calls a test may lose, delay or refuse. */

@@ -69,10 +69,9 @@ export interface RefuseArguments extends WindowArguments {
   readonly most?: number;
 }
 
-/** An item of a batch: to be admitted by its owner, or refused. */
+/** An item of a batch: to be admitted, or refused. */
 export interface ItemArguments {
   readonly record: string;
-  readonly owner?: string;
   readonly id?: string;
   readonly digest?: string;
   readonly refusal?: { readonly status: number; readonly body: string; readonly lifeMs: number };
@@ -81,7 +80,6 @@ export interface ItemArguments {
 /** An attempt of a batch. */
 export interface AttemptArguments {
   readonly record: string;
-  readonly owner?: string;
   readonly id?: string;
   readonly digest?: string;
 }
@@ -169,16 +167,17 @@ export class ScriptBench {
   ): Promise<readonly unknown[]> {
     const { strict = false, leaseMs = 60_000, lifeMs = 600_000, minLifeMs = 75_000 } = given;
     const { limit = 5, counterLifeSeconds = 86_400, from = 0, deadline = FAR_MS, rate } = given;
-    const { count = this.key(), most = 10_000 } = given;
+    const { owner = 'me', count = this.key(), most = 10_000 } = given;
     const others = [count, counter, rate?.bucket].filter((key) => key !== undefined);
     const keys = [...items.map(({ record }) => record), ...others];
-    const words = items.flatMap(({ owner = 'me', id = newId(), digest = DIGEST, refusal }) =>
-      refusal === undefined
-        ? [owner, id, digest, '', 0]
-        : ['', id, digest, `${refusal.status}${refusal.body}`, refusal.lifeMs],
+    const words = items.map(({ id = newId(), digest = DIGEST, refusal }) =>
+      refusal === undefined ? id + digest : id,
     );
-    const head = [items.length, strict ? 1 : 0, from, deadline, leaseMs, lifeMs, minLifeMs, limit];
-    const rest = [counterLifeSeconds, rate?.perSecond ?? 0, most, 86_400, ...words];
+    const refusals = items.flatMap(({ digest = DIGEST, refusal }) =>
+      refusal === undefined ? [] : [digest, `${refusal.status}${refusal.body}`, refusal.lifeMs],
+    );
+    const head = [items.length, strict ? 1 : 0, from, deadline, owner, leaseMs, lifeMs, minLifeMs, limit];
+    const rest = [counterLifeSeconds, rate?.perSecond ?? 0, most, 86_400, ...words, ...refusals];
     return listOf(await this.redis.admitBatch(keys.length, ...keys, ...head, ...rest));
   }
 
@@ -186,11 +185,15 @@ export class ScriptBench {
   async settleBatch(
     attempts: readonly AttemptArguments[],
     ending: 'answered' | 'not_sent' | 'held' | 'unknown',
-    { durationMs = 0, counter }: { readonly durationMs?: number; readonly counter?: string } = {},
+    {
+      durationMs = 0,
+      counter,
+      owner = 'me',
+    }: { readonly durationMs?: number; readonly counter?: string; readonly owner?: string } = {},
   ): Promise<readonly unknown[]> {
     const keys = [...attempts.map(({ record }) => record), ...(counter === undefined ? [] : [counter])];
-    const words = attempts.flatMap(({ owner = 'me', id = newId(), digest = DIGEST }) => [owner, id, digest]);
-    const head = [attempts.length, ending, durationMs];
+    const words = attempts.map(({ id = newId(), digest = DIGEST }) => id + digest);
+    const head = [attempts.length, ending, durationMs, owner];
     return listOf(await this.redis.settleBatch(keys.length, ...keys, ...head, ...words));
   }
 

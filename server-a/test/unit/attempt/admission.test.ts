@@ -2,7 +2,7 @@
 import test from 'ava';
 import { ReplyError } from 'ioredis';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
-import { AdmissionBench, never, newClient, REFUSAL, soon } from '../../support/admission-bench.js';
+import { AdmissionBench, never, newClient, newSender, REFUSAL, soon } from '../../support/admission-bench.js';
 
 const HOUR_MS = 3_600_000;
 const NOON = Date.UTC(2026, 10, 23, 12);
@@ -111,7 +111,7 @@ test('admit, refuse, consume: Redis’s time is not known -> certainly not run; 
   for (const ask of [
     () => bench.admission.admit(attempt, 'aaaaaaaaaa', soon()),
     () => bench.admission.refuse(attempt, 'aaaaaaaaaa', REFUSAL, soon()),
-    () => bench.admission.consume(attempt.client, soon()),
+    () => bench.admission.consume(attempt, soon()),
   ]) {
     bench.link.clock.forget();
     const error = await t.throwsAsync(ask, { instanceOf: RedisUnavailable });
@@ -159,13 +159,13 @@ test('refuse: a new key -> refused and stored under the id that it names, for th
 
 test('consume: the day has changed since the estimate -> taken on the new day alone', async (t) => {
   const bench = await AdmissionBench.create({}, MIDNIGHT - 60_000);
-  const client = newClient(1);
+  const sender = newSender(1);
   await bench.setTime(MIDNIGHT + 60_000);
-  const reply = await bench.admission.consume(client, soon());
-  const counterKey = `quota:${client.id}:2026-11-24`;
+  const reply = await bench.admission.consume(sender, soon());
+  const counterKey = `quota:${sender.client.id}:2026-11-24`;
   if (reply.status !== 'consumed') return t.fail(reply.status);
   t.deepEqual([reply.used, reply.counterKey], [1, counterKey]);
   t.true(reply.secondsLeftOfDay > 86_400 - 120);
-  t.deepEqual(await bench.redis.keys(`quota:${client.id}:*`), [counterKey]);
-  t.is((await bench.admission.consume(client, soon())).status, 'exceeded');
+  t.deepEqual(await bench.redis.keys(`quota:${sender.client.id}:*`), [counterKey]);
+  t.is((await bench.admission.consume(sender, soon())).status, 'exceeded');
 });

@@ -1,7 +1,8 @@
 /** Calls that Redis may have run, or may still run, and whose reply never came. */
 import test from 'ava';
+import type { Sender } from '../../../src/config/registry.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
-import { AdmissionBench, never, newClient, REFUSAL, soon } from '../../support/admission-bench.js';
+import { AdmissionBench, never, newClient, newSender, REFUSAL, soon } from '../../support/admission-bench.js';
 import { useVirtualClock } from '../../support/virtual-clock.js';
 import { waitFor } from '../../support/wait-for.js';
 
@@ -95,18 +96,47 @@ test('refuse: its reply was lost -> unavailable; there is nothing to undo', asyn
   t.is(bench.settlement.waiting, 0);
 });
 
-test('consume: its reply was lost -> unavailable; the unit stays taken', async (t) => {
+test('consume: its reply never comes -> unavailable; the unit stays taken', async (t) => {
   useVirtualClock(t);
   const bench = await AdmissionBench.create({ timeoutMs: 500 }, NOON);
-  const client = newClient();
+  const sender = newSender();
   bench.fate = async ({ run }) => {
     await run();
     return never();
   };
-  const error = await t.throwsAsync(() => bench.admission.consume(client, soon()), {
+  const error = await t.throwsAsync(() => bench.admission.consume(sender, soon()), {
     instanceOf: RedisUnavailable,
   });
   t.true(error.maybeRan);
   t.is(bench.settlement.waiting, 0);
-  t.is(await bench.used(`quota:${client.id}:2026-11-23`), 1);
+  t.is(await bench.used(counterOf(sender)), 1);
 });
+
+const counterOf = ({ client }: Sender): string => `quota:${client.id}:2026-11-23`;
+
+for (const { what, quota, units, sent } of [
+  { what: 'a unit was taken -> it is given back', quota: 5, units: 0, sent: ['quotaConsume', 'quotaRefund'] },
+  { what: 'no unit was left -> nothing is given back', quota: 0, units: undefined, sent: ['quotaConsume'] },
+]) {
+  test(`consume: its reply comes after the limit, and says that ${what}`, async (t) => {
+    useVirtualClock(t);
+    const bench = await AdmissionBench.create({ timeoutMs: 500 }, NOON);
+    const sender = newSender(quota);
+    let letReplyIn = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      letReplyIn = resolve;
+    });
+    bench.fate = async ({ command, run }) => {
+      const reply = await run();
+      if (command === 'quotaConsume') await held;
+      return reply;
+    };
+    await t.throwsAsync(() => bench.admission.consume(sender, soon()), { instanceOf: RedisUnavailable });
+    letReplyIn();
+    await waitFor('the reply', () => bench.link.usable);
+    await bench.settlement.drain();
+    t.is(await bench.used(counterOf(sender)), units);
+    t.deepEqual(bench.sent, sent);
+    t.deepEqual(bench.logged, []);
+  });
+}

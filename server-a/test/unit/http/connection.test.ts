@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import test from 'ava';
-import { LINGER_MS } from '../../../src/http/connection.js';
 import { createSendersServer } from '../../../src/http/server.js';
 import { createMetrics } from '../../../src/metrics.js';
 import { logInto } from '../../support/log-into.js';
+
+/** Milliseconds that a connection of these tests lives on after its last answer. */
+const LINGER_MS = 200;
 
 /** Holds up everything in this process. */
 function standStill(ms: number): void {
@@ -24,6 +26,7 @@ test('connection: the process stands still until the linger is over -> what came
       log: logInto('info').log,
       longestRequestMs: 3000,
       ending: () => false,
+      lingerMs: LINGER_MS,
     },
   );
   const { port } = await server.listen('127.0.0.1', 0);

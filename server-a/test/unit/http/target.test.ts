@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { pathOfTarget } from '../../../src/http/target.js';
+import { anyText } from '../../support/any-text.js';
 
 test('target: a path, with or without a query -> itself', (t) => {
   for (const target of ['/', '/api/v1/sms/send', '/a?b=c&d=[]', '//x', '/%zz', '/[::1']) {
@@ -33,12 +34,20 @@ test('target: anything else -> none', (t) => {
   }
 });
 
+const encoded = anyText().map((text) => encodeURIComponent(text));
+const urls = fc
+  .tuple(fc.constantFrom('http', 'https'), fc.domain(), fc.array(encoded), fc.option(encoded))
+  .map(
+    ([scheme, host, path, query]) =>
+      `${[`${scheme}://${host}`, ...path].join('/')}${query === null ? '' : `?${query}`}`,
+  );
+
 test('target: any text -> none, or a path that is one', (t) => {
   fc.assert(
     fc.property(
       fc.oneof(
         fc.string(),
-        fc.webUrl(),
+        urls,
         fc.string().map((path) => `http://${path}`),
       ),
       (target) => {

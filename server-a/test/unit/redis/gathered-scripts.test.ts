@@ -14,7 +14,11 @@ const DIGEST = 'aaaaaaaaaa';
 /** Makes attempts of one batch, on new keys of one client. */
 function batchOf(bench: AdmissionBench, count: number, client = newClient(50)) {
   const scripts = new GatheredScripts(bench.scripts, bench.link, `refused:${client.id}`);
-  const attempts = Array.from({ length: count }, (): Attempt => ({ ...bench.attempt(client), scripts }));
+  const { owner } = bench.attempt(client);
+  const attempts = Array.from(
+    { length: count },
+    (): Attempt => ({ ...bench.attempt(client), owner, scripts }),
+  );
   return { client, scripts, attempts };
 }
 

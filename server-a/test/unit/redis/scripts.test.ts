@@ -45,7 +45,7 @@ async function slowlyRedirecting(): Promise<SlowlyRedirecting> {
 
 for (const [what, work] of [
   ['settle', (scripts: Scripts) => scripts.settle(SETTLEMENT, LIMIT_MS)],
-  ['refund', (scripts: Scripts) => scripts.refund(SETTLEMENT.counterKey, LIMIT_MS)],
+  ['refund', (scripts: Scripts) => scripts.refund(SETTLEMENT.counterKey, LIMIT_MS, () => {})],
 ] as const) {
   test(`${what}: not run, sent anew, and then no answer -> all of it within its limit`, async (t) => {
     const link = await slowlyRedirecting();
