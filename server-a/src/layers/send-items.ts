@@ -55,11 +55,17 @@ export function sendItems(parts: SendItemsParts): Layer {
     const gathered = new GatheredScripts(scripts, routes, names.refusals(client.id));
     const owner = nextOwner();
     const ended = await Promise.all(
-      items.map(async (item, index) => {
+      items.map((item, index) => {
         const itemCtx = contextOf(ctx, item, deadline);
-        const error = await sendItem(itemCtx, item, owner, gathered);
-        const outcome = observeItem(itemCtx, index, error);
-        return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
+        const end = (error: ApiError | undefined) => {
+          const outcome = observeItem(itemCtx, index, error);
+          return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
+        };
+        // Not async: what such a function keeps while it waits is the largest part of an item's garbage.
+        return sendItem(itemCtx, item, owner, gathered).then(
+          () => end(itemCtx.state.json === undefined ? noAnswer() : undefined),
+          (thrown: unknown) => end(toApiError(thrown)),
+        );
       }),
     );
     const outcomes: Record<string, number> = {};
@@ -72,23 +78,22 @@ export function sendItems(parts: SendItemsParts): Layer {
     answerJson(ctx, 207, `{"results":[${results}],"summary":${summary}}`);
   };
 
-  /** Runs an item through its layers; resolves to the error that is its answer. */
-  async function sendItem(
+  /** Runs an item through its layers. */
+  function sendItem(
     ctx: SendContext,
     { key }: BatchItem,
     owner: string,
     gathered: GatheredScripts,
-  ): Promise<ApiError | undefined> {
+  ): Promise<void> {
     try {
-      await letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), owner, gathered);
-      return ctx.state.json === undefined
-        ? internalError('unknown', new Error('no layer has answered'))
-        : undefined;
+      return letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), owner, gathered);
     } catch (thrown) {
-      return toApiError(thrown);
+      return Promise.reject(thrown);
     }
   }
 }
+
+const noAnswer = (): ApiError => internalError('unknown', new Error('no layer has answered'));
 
 function contextOf({ state }: Context, { body }: BatchItem, deadline: number): SendContext {
   const { registry, trace, apiKey, client } = state;

@@ -77,7 +77,7 @@ export function toMessage(envelope: Envelope, { queue, serviceName }: EnvelopeTa
       appId: serviceName,
       type: ENVELOPE_TYPE,
       expiration: String(envelope.request.ttlSeconds * 1000),
-      ...(envelope.trace !== undefined && { headers: traceHeaders(envelope.trace) }),
+      headers: envelope.trace === undefined ? undefined : traceHeaders(envelope.trace),
     },
   };
 }

@@ -17,38 +17,40 @@ import {
   type Scripts,
   type SettleReply,
   type SettleRequest,
-  type Window,
 } from './scripts.js';
 import { RedisUnavailable } from './unavailable.js';
 
 /** A call that waits for the others of its turn. */
-interface Waiting {
-  readonly recordKey: string;
-  /** Its part of the common call, beside its key. */
-  readonly word: string;
-  readonly limitMs: number | undefined;
-  /** Takes the reply to that part. @throws Error for a reply that no header names */
-  readonly take: (raw: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  /** Makes the call alone. */
-  readonly alone: (limitMs: number | undefined) => void;
-}
+type Waiting = Asked | Ended;
 
-/** An item to admit, or to refuse. */
-interface Asked extends Waiting {
+/** A key to admit or to refuse. */
+type Asked = Admitting | Refusing;
+
+interface Admitting {
+  readonly kind: 'admit';
+  readonly request: AdmitRequest;
   readonly limitMs: number;
   readonly route: Route;
-  readonly strict: boolean;
-  readonly window: Window;
-  /** Undefined = it is to be refused. */
-  readonly charge: AdmitRequest | undefined;
-  /** Undefined = it is to be admitted. */
-  readonly refusal: RefuseRequest | undefined;
+  readonly resolve: (reply: AdmitReply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Refusing {
+  readonly kind: 'refuse';
+  readonly request: RefuseRequest;
+  readonly limitMs: number;
+  readonly route: Route;
+  readonly resolve: (reply: RefuseReply) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** An attempt to end. */
-interface Ended extends Waiting {
+interface Ended {
+  readonly kind: 'settle';
   readonly request: SettleRequest;
+  readonly limitMs: number | undefined;
+  readonly resolve: (reply: SettleReply) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -82,62 +84,22 @@ export class GatheredScripts implements AttemptScripts {
 
   /** As {@link Scripts.admit}, together with the others of this turn. */
   admit(request: AdmitRequest, limitMs: number, route = this.#routes.routeOf(request.recordKey)) {
-    const { recordKey, id, digest, strict } = request;
     return new Promise<AdmitReply>((resolve, reject) => {
-      this.#gather(this.#asked, {
-        recordKey,
-        word: id + digest,
-        limitMs,
-        route,
-        strict,
-        window: request,
-        charge: request,
-        refusal: undefined,
-        take: (raw) => resolve(typeof raw === 'number' ? claimedAnew(id, raw) : readAdmit(raw)),
-        reject,
-        alone: (leftMs = limitMs) => void this.#scripts.admit(request, leftMs, route).then(resolve, reject),
-      });
+      this.#gather(this.#asked, { kind: 'admit', request, limitMs, route, resolve, reject });
     });
   }
 
   /** As {@link Scripts.refuse}, together with the others of this turn. */
   refuse(request: RefuseRequest, limitMs: number, route = this.#routes.routeOf(request.recordKey)) {
-    const { recordKey, id, strict } = request;
     return new Promise<RefuseReply>((resolve, reject) => {
-      this.#gather(this.#asked, {
-        recordKey,
-        word: id,
-        limitMs,
-        route,
-        strict,
-        window: request,
-        charge: undefined,
-        refusal: request,
-        take: (raw) => resolve(readRefuse(raw)),
-        reject,
-        alone: (leftMs = limitMs) => void this.#scripts.refuse(request, leftMs, route).then(resolve, reject),
-      });
+      this.#gather(this.#asked, { kind: 'refuse', request, limitMs, route, resolve, reject });
     });
   }
 
   /** As {@link Scripts.settle}, together with the others of this turn. */
   settle(request: SettleRequest, limitMs?: number): Promise<SettleReply> {
-    const { recordKey, id, digest, durationMs } = request;
     return new Promise<SettleReply>((resolve, reject) => {
-      const settled = (reply: SettleReply): void => {
-        // Its unit was given back.
-        if (reply.status === 'withdrawn' && this.#used !== undefined) this.#used -= 1;
-        resolve(reply);
-      };
-      this.#gather(this.#ended, {
-        recordKey,
-        word: id + digest,
-        limitMs,
-        request,
-        take: (raw) => settled(raw === 1 ? answered(id, durationMs) : readSettle(raw)),
-        reject,
-        alone: (leftMs = limitMs) => void this.#scripts.settle(request, leftMs).then(settled, reject),
-      });
+      this.#gather(this.#ended, { kind: 'settle', request, limitMs, resolve, reject });
     });
   }
 
@@ -163,29 +125,33 @@ export class GatheredScripts implements AttemptScripts {
     if (first === undefined) return;
     const isAlone = asked.length === 1 && this.#hasAsked;
     this.#hasAsked = true;
-    const charge = asked.find((call) => call.charge !== undefined)?.charge;
+    const charge = asked.find((call) => call.kind === 'admit')?.request;
     const together: Asked[] = [];
     for (const call of asked) {
       const hasTheirWay = call.route.link === first.route.link && call.route.asking === first.route.asking;
       const isAlike =
-        call.charge === undefined ||
-        (call.charge.counterKey === charge?.counterKey && call.charge.owner === charge.owner);
+        call.kind === 'refuse' ||
+        (call.request.counterKey === charge?.counterKey && call.request.owner === charge.owner);
       if (!isAlone && hasTheirWay && isAlike) together.push(call);
-      else call.alone(call.limitMs);
+      else this.#goAlone(call);
     }
     if (together.length > 0) this.#askTogether(together, first, charge);
   }
 
-  #askTogether(calls: readonly Asked[], { route, strict }: Asked, charge: AdmitRequest | undefined): void {
-    const refusals = calls.flatMap(({ refusal }) => (refusal === undefined ? [] : [refusal]));
+  #askTogether(
+    calls: readonly Asked[],
+    { route, request: { strict } }: Asked,
+    charge: AdmitRequest | undefined,
+  ): void {
+    const refusals = calls.flatMap((call) => (call.kind === 'refuse' ? [call.request] : []));
     const [refusal] = refusals;
     const keys = keysOf(calls, this.#refusalsKey, charge?.counterKey, charge?.rate?.bucketKey);
     const words = [
       calls.length,
       strict ? 1 : 0,
-      // The time must be right for every item: the id of each belongs to an epoch of its own.
-      Math.max(...calls.map(({ window }) => window.fromMs)),
-      Math.min(...calls.map(({ window }) => window.untilMs)),
+      // Each item's own time must be right: the id of each is of an epoch of its own.
+      Math.max(...calls.map(({ request }) => request.fromMs)),
+      Math.min(...calls.map(({ request }) => request.untilMs)),
       charge?.owner ?? '',
       charge?.leaseMs ?? 0,
       charge?.lifeMs ?? 0,
@@ -195,10 +161,10 @@ export class GatheredScripts implements AttemptScripts {
       charge?.rate?.perSecond ?? 0,
       refusal?.most ?? 0,
       refusal?.countLifeSeconds ?? 0,
-      ...calls.map(({ word }) => word),
+      ...calls.map(({ kind, request: { id, digest } }) => (kind === 'admit' ? id + digest : id)),
       ...refusals.flatMap(({ digest, httpStatus, body, lifeMs }) => [digest, `${httpStatus}${body}`, lifeMs]),
     ];
-    together(
+    this.#together(
       calls,
       () =>
         callOn(
@@ -221,68 +187,99 @@ export class GatheredScripts implements AttemptScripts {
     const [first] = calls;
     if (first === undefined) return;
     if (calls.length === 1 || first.request.admitDeadlineMs > 0) {
-      for (const call of calls) call.alone(call.limitMs);
+      for (const call of calls) this.#goAlone(call);
       return;
     }
-    const { ending, durationMs, counterKey, owner } = first.request;
+    const { ending, durationMs, counterKey, owner, recordKey } = first.request;
     const keys = keysOf(calls, ending === 'not_sent' ? counterKey : undefined);
-    const words = [calls.length, ending, durationMs, owner, ...calls.map(({ word }) => word)];
-    together(
+    const marks = calls.map(({ request: { id, digest } }) => id + digest);
+    this.#together(
       calls,
       async () =>
         callOn(
-          this.#routes.routeOf(first.recordKey),
-          (client) => client.settleBatch(keys.length, ...keys, ...words),
+          this.#routes.routeOf(recordKey),
+          (client) =>
+            client.settleBatch(keys.length, ...keys, calls.length, ending, durationMs, owner, ...marks),
           fields,
           leastLimit(calls),
         ),
       (error) => error instanceof NotRun || !(error instanceof RedisUnavailable),
     );
   }
-}
 
-/**
- * Makes a common call, and gives each its part of the reply.
- *
- * @param goAlone tells by the error whether each call is then made alone
- */
-function together(
-  calls: readonly Waiting[],
-  callForAll: () => Promise<readonly unknown[]>,
-  goAlone: (error: unknown) => boolean,
-): void {
-  const sentAt = performance.now();
-  callForAll().then(
-    (replies) => {
-      calls.forEach((call, index) => {
-        try {
-          call.take(replies[index]);
-        } catch (error) {
-          call.reject(error);
+  /** Makes a call for all, and gives each its part of the reply. @param goAlone tells by its error whether each goes alone then */
+  #together(
+    calls: readonly Waiting[],
+    callForAll: () => Promise<readonly unknown[]>,
+    goAlone: (error: unknown) => boolean,
+  ): void {
+    const sentAt = performance.now();
+    callForAll().then(
+      (replies) => {
+        calls.forEach((call, index) => {
+          try {
+            this.#take(call, replies[index]);
+          } catch (error) {
+            call.reject(error);
+          }
+        });
+      },
+      (error: unknown) => {
+        const passedMs = performance.now() - sentAt;
+        for (const call of calls) {
+          if (!goAlone(error)) call.reject(error);
+          else this.#goAlone(call, passedMs);
         }
-      });
-    },
-    (error: unknown) => {
-      const passedMs = performance.now() - sentAt;
-      for (const call of calls) {
-        if (!goAlone(error)) call.reject(error);
-        else call.alone(call.limitMs === undefined ? undefined : Math.max(1, call.limitMs - passedMs));
-      }
-    },
-  );
+      },
+    );
+  }
+
+  /** Gives a call its reply. @throws Error for one that no header names */
+  #take(call: Waiting, raw: unknown): void {
+    if (call.kind === 'admit') {
+      call.resolve(typeof raw === 'number' ? claimedAnew(call.request, raw) : readAdmit(raw));
+    } else if (call.kind === 'refuse') call.resolve(readRefuse(raw));
+    else call.resolve(this.#settled(raw === 1 ? answered(call.request) : readSettle(raw)));
+  }
+
+  /** Makes a call by itself. @param passedMs what of its time has passed already */
+  #goAlone(call: Waiting, passedMs = 0): void {
+    const left = (limitMs: number): number => (passedMs === 0 ? limitMs : Math.max(1, limitMs - passedMs));
+    const { kind, limitMs, reject } = call;
+    if (kind === 'admit') {
+      this.#scripts.admit(call.request, left(call.limitMs), call.route).then(call.resolve, reject);
+    } else if (kind === 'refuse') {
+      this.#scripts.refuse(call.request, left(call.limitMs), call.route).then(call.resolve, reject);
+    } else {
+      this.#scripts
+        .settle(call.request, limitMs === undefined ? undefined : left(limitMs))
+        .then((reply) => call.resolve(this.#settled(reply)), reject);
+    }
+  }
+
+  #settled(reply: SettleReply): SettleReply {
+    // Its unit was given back.
+    if (reply.status === 'withdrawn' && this.#used !== undefined) this.#used -= 1;
+    return reply;
+  }
 }
 
 function keysOf(calls: readonly Waiting[], ...others: readonly (string | undefined)[]): string[] {
-  return [...calls.map(({ recordKey }) => recordKey), ...others.filter((key) => key !== undefined)];
+  const keys = calls.map(({ request }) => request.recordKey);
+  for (const key of others) if (key !== undefined) keys.push(key);
+  return keys;
 }
 
 function leastLimit(calls: readonly Waiting[]): number | undefined {
-  const limits = calls.flatMap(({ limitMs }) => (limitMs === undefined ? [] : [limitMs]));
-  return limits.length === 0 ? undefined : Math.min(...limits);
+  let least: number | undefined;
+  for (const { limitMs } of calls) {
+    if (limitMs !== undefined && (least === undefined || limitMs < least)) least = limitMs;
+  }
+  return least;
 }
 
 /** What a number says of an item that was to be admitted: it is claimed under its own id, and so many units are used. */
-const claimedAnew = (id: string, used: number): AdmitReply => ({
+const claimedAnew = ({ id }: AdmitRequest, used: number): AdmitReply => ({
   status: 'admitted',
   id,
   takenOver: false,
@@ -290,12 +287,12 @@ const claimedAnew = (id: string, used: number): AdmitReply => ({
 });
 
 /** What 1 says of an attempt that was answered: its answer stands. */
-const answered = (id: string, leftMs: number): SettleReply => ({
+const answered = ({ id, durationMs }: SettleRequest): SettleReply => ({
   status: 'answered',
   id,
   httpStatus: 202,
   body: '',
-  leftMs,
+  leftMs: durationMs,
   mismatch: false,
 });
 
