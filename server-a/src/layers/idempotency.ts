@@ -82,24 +82,25 @@ export function onceForEachKey(parts: IdempotencyParts) {
     return letThroughOnce(ctx, next, attempt);
   };
 
-  async function letThroughOnce(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
-    let error: ApiError | undefined;
-    try {
-      await next();
-    } catch (thrown) {
-      error = toApiError(thrown);
-    }
-    try {
-      const { admitted } = ctx.state;
-      if (admitted === undefined) await answerNotAdmitted(ctx, attempt, error);
-      else {
-        const reply = await settle(ctx, attempt, admitted, error);
-        answerAdmitted(ctx, attempt, admitted, error, reply);
-      }
-    } catch (thrown) {
-      // An error that nobody foresaw may have come after a publish.
-      throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
-    }
+  /** Not async: what such a function keeps while it waits would be the largest part of an item's garbage. */
+  function letThroughOnce(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
+    return next()
+      .then(
+        () => goBack(ctx, attempt, undefined),
+        (thrown: unknown) => goBack(ctx, attempt, toApiError(thrown)),
+      )
+      .catch((thrown: unknown) => {
+        // An error that nobody foresaw may have come after a publish.
+        throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
+      });
+  }
+
+  function goBack(ctx: SendContext, attempt: Attempt, error: ApiError | undefined): Promise<void> {
+    const { admitted } = ctx.state;
+    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error);
+    return settle(ctx, attempt, admitted, error).then((reply) =>
+      answerAdmitted(ctx, attempt, admitted, error, reply),
+    );
   }
 
   async function answerNotAdmitted(ctx: SendContext, attempt: Attempt, error: ApiError | undefined) {
