@@ -1,5 +1,5 @@
 /** What scrapers cost the senders. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,8 +15,27 @@ import type { Target } from './target.js';
 const SCRAPERS = 8;
 const CLIENTS = 20_000;
 const CONNECTIONS = 64;
-const SCRAPER_PROCESS = fileURLToPath(new URL('scraper-process.ts', import.meta.url));
+/** As long as the gateway's rarest regular work, the gauges of quota, is apart: each slice has it once. */
+const SLICE_MS = 5000;
 const keyOf = (n: number): string => `another_key_${n}_0000000000`;
+
+/** What goes on beside the senders. The control scrapes another process, for as many bytes as the plain pages have. */
+const BESIDE = {
+  alone: undefined,
+  gzip: { name: `${SCRAPERS} scrapers, gzip`, encoding: 'gzip' },
+  plain: { name: `${SCRAPERS} scrapers, plain`, encoding: 'identity' },
+  control: { name: 'control: another server', encoding: 'identity' },
+} as const;
+type Beside = keyof typeof BESIDE;
+const VARIANTS = ['alone', 'gzip', 'plain', 'control'] as const satisfies readonly Beside[];
+
+/** The slices of one variant, and what was scraped meanwhile. */
+interface Measured {
+  readonly slices: Slice[];
+  pages: number;
+  seconds: number;
+  pageBytes: number;
+}
 
 /** Loads a gateway with and without scrapers that ask without a pause, in turn. */
 export async function scrapers(bench: Bench): Promise<Outcome> {
@@ -25,48 +44,33 @@ export async function scrapers(bench: Bench): Promise<Outcome> {
   await writeFile(file, clients());
   const rows: string[][] = [];
   const figures: Record<string, unknown> = {};
+  // With the pause that the gateway makes between two pages of such a size.
   const cases = [
-    { name: '2 clients', env: {}, count: 0 },
+    { name: '2 clients', env: {}, count: 0, pauseMs: 250 },
     {
       name: `${CLIENTS.toLocaleString('en')} clients`,
       env: { CLIENT_CONFIG: '', CLIENT_CONFIG_FILE: file },
       count: CLIENTS,
+      pauseMs: 1000,
     },
   ];
-  for (const { name, env, count } of cases) {
+  for (const { name, env, count, pauseMs } of cases) {
     const gateway = await bench.gateway(env);
     await sendOnceAs(count, gateway);
     await slice(load(gateway), bench.sliceMs);
     const saturated = await slice(load(gateway), bench.sliceMs);
     const ratePerSecond = Math.round(saturated.perSecond / 4);
-    const measured = await inTurn(bench, gateway, ratePerSecond);
+    const measured = await inTurn(bench, gateway, ratePerSecond, pauseMs);
     await gateway.stop();
-    const p99 = ratio(measured.scraped, measured.alone, (one) => one.p99Ms);
-    figures[name] = { ratePerSecond, ...measured, p99 };
-    for (const [what, slices] of [
-      ['alone', measured.alone],
-      [`${SCRAPERS} scrapers`, measured.scraped],
-    ] as const) {
-      const of = (pick: (one: Slice) => number): string => fixed(spread(slices.map(pick)).median, 2);
-      rows.push([
-        name,
-        String(ratePerSecond),
-        what,
-        of((one) => one.p50Ms),
-        of((one) => one.p99Ms),
-        of((one) => one.p999Ms),
-        what === 'alone' ? '' : `${fixed(p99.median, 2)} (${fixed(p99.min, 2)}–${fixed(p99.max, 2)})`,
-        what === 'alone'
-          ? ''
-          : `${fixed(measured.pagesPerSecond, 1)} of ${fixed(measured.pageBytes / 1024, 0)} KiB`,
-      ]);
-    }
+    figures[name] = { ratePerSecond, ...measured };
+    for (const variant of VARIANTS) rows.push([name, String(ratePerSecond), ...rowOf(variant, measured)]);
   }
   await rm(directory, { recursive: true, force: true });
   const head = [
     'configuration',
     'per s',
-    'senders',
+    'beside the senders',
+    'CPU µs',
     'p50 ms',
     'p99 ms',
     'p99.9 ms',
@@ -74,6 +78,22 @@ export async function scrapers(bench: Bench): Promise<Outcome> {
     'pages a second',
   ];
   return { table: table(`${SCRAPERS} scrapers without a pause`, head, rows), figures };
+}
+
+function rowOf(variant: Beside, measured: Readonly<Record<Beside, Measured>>): string[] {
+  const { slices, pages, seconds, pageBytes } = measured[variant];
+  const of = (pick: (one: Slice) => number, digits = 2): string =>
+    fixed(spread(slices.map(pick)).median, digits);
+  const p99 = ratio(slices, measured.alone.slices, (one) => one.p99Ms);
+  return [
+    BESIDE[variant]?.name ?? 'nothing',
+    of((one) => one.cpuUs, 1),
+    of((one) => one.p50Ms),
+    of((one) => one.p99Ms),
+    of((one) => one.p999Ms),
+    variant === 'alone' ? '' : `${fixed(p99.median, 2)} (${fixed(p99.min, 2)}–${fixed(p99.max, 2)})`,
+    variant === 'alone' ? '' : `${fixed(pages / seconds, 1)} of ${fixed(pageBytes / 1024, 0)} KiB`,
+  ];
 }
 
 const load = (target: Target) => ({ target, kind: KEYED, connections: CONNECTIONS });
@@ -104,49 +124,86 @@ async function sendOnceAs(count: number, { port }: Target): Promise<void> {
   }
 }
 
-async function inTurn(bench: Bench, target: Target, ratePerSecond: number) {
-  const measured: Record<'alone' | 'scraped', Slice[]> = { alone: [], scraped: [] };
-  let pages = 0;
-  let seconds = 0;
-  let pageBytes = 0;
-  for (let round = 1; round <= bench.rounds; round += 1) {
-    const order = round % 2 === 0 ? (['alone', 'scraped'] as const) : (['scraped', 'alone'] as const);
-    for (const which of order) {
-      const process = which === 'scraped' ? await startScrapers(target.port) : undefined;
-      const startedAt = performance.now();
-      const one = await slice({ ...load(target), ratePerSecond }, bench.sliceMs);
-      const scraped = await process?.stop();
-      if (scraped !== undefined) {
-        pages += scraped.pages;
-        seconds += (performance.now() - startedAt) / 1000;
+/** Measures each variant once a round, in a new random order. */
+async function inTurn(
+  bench: Bench,
+  target: Target,
+  ratePerSecond: number,
+  pauseMs: number,
+): Promise<Readonly<Record<Beside, Measured>>> {
+  const none = (): Measured => ({ slices: [], pages: 0, seconds: 0, pageBytes: 0 });
+  const measured = { alone: none(), gzip: none(), plain: none(), control: none() };
+  const first = await startScrapers(target.port, 'identity');
+  const { pageBytes } = await first.stop();
+  const control = await startControl(pageBytes, pauseMs);
+  try {
+    for (let round = 1; round <= bench.rounds; round += 1) {
+      const order = VARIANTS.map((variant) => ({ variant, rank: Math.random() }));
+      for (const { variant } of order.sort((a, b) => a.rank - b.rank)) {
+        const beside = BESIDE[variant];
+        const port = variant === 'control' ? control.port : target.port;
+        const process = beside && (await startScrapers(port, beside.encoding));
+        const startedAt = performance.now();
+        const one = await slice({ ...load(target), ratePerSecond }, bench.quick ? bench.sliceMs : SLICE_MS);
+        const seconds = (performance.now() - startedAt) / 1000;
+        const scraped = await process?.stop();
+        const sum = measured[variant];
+        sum.slices.push(one);
+        sum.pages += scraped?.pages ?? 0;
+        sum.seconds += seconds;
+        sum.pageBytes = scraped?.pageBytes ?? 0;
+        bench.progress(
+          `round ${round}/${bench.rounds}  ${variant.padEnd(8)} p50 ${one.p50Ms.toFixed(2)}  p99 ${one.p99Ms.toFixed(2)} ms`,
+        );
       }
-      pageBytes = scraped?.bytes ?? pageBytes;
-      measured[which].push(one);
-      bench.progress(`round ${round}/${bench.rounds}  ${which.padEnd(8)} p99 ${one.p99Ms.toFixed(2)} ms`);
     }
+  } finally {
+    control.stop();
   }
-  return { ...measured, pagesPerSecond: pages / seconds, pageBytes };
+  return measured;
 }
 
-/** Starts them, and waits until they have their first page: their own start takes more CPU than a page. */
-async function startScrapers(port: number) {
-  const child = spawn(process.execPath, ['--import=tsx', SCRAPER_PROCESS, String(port), String(SCRAPERS)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+function start(script: string, args: readonly string[]): { child: ChildProcess; output: () => string } {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  while (!output.includes('begun')) await once(child.stdout, 'data');
+  return { child, output: () => output };
+}
+
+/** Waits until a process has printed a line with this. @throws Error when it ends before */
+async function untilPrinted(
+  { child, output }: ReturnType<typeof start>,
+  what: RegExp,
+): Promise<RegExpExecArray> {
+  for (;;) {
+    const found = what.exec(output());
+    if (found !== null) return found;
+    if (child.exitCode !== null) throw new Error(`ended without ${what}: ${output()}`);
+    await Promise.race([
+      child.stdout === null ? undefined : once(child.stdout, 'data'),
+      once(child, 'close'),
+    ]);
+  }
+}
+
+/** Starts them, and waits until each has had a page: their own start takes more CPU than a page. */
+async function startScrapers(port: number, encoding: string) {
+  const started = start('scraper-process.mjs', [String(port), String(SCRAPERS), encoding]);
+  await untilPrinted(started, /^begun$/m);
   return {
-    stop: async (): Promise<{ pages: number; bytes: number }> => {
-      const closed = once(child, 'close');
-      child.kill('SIGTERM');
-      await closed;
-      const [, pages = 0, bytes = 0] = (output.split('\n').find((line) => line.startsWith('ended')) ?? '')
-        .split(' ')
-        .map(Number);
-      return { pages, bytes };
+    stop: async (): Promise<{ pages: number; pageBytes: number }> => {
+      started.child.kill('SIGTERM');
+      const [, pages, bytes] = await untilPrinted(started, /^ended (\d+) (\d+)$/m);
+      return { pages: Number(pages), pageBytes: Number(bytes) };
     },
   };
+}
+
+async function startControl(bytes: number, pauseMs: number): Promise<{ port: number; stop: () => void }> {
+  const started = start('static-pages.mjs', [String(bytes), String(pauseMs)]);
+  const [, port] = await untilPrinted(started, /^(\d+)$/m);
+  return { port: Number(port), stop: () => void started.child.kill('SIGTERM') };
 }

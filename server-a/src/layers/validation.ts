@@ -2,8 +2,11 @@ import { isUtf8 } from 'node:buffer';
 import type { Next } from 'koa';
 import { invalidPayload } from '../errors.js';
 import { BODY_LIMIT_BYTES, readBody } from '../request/body.js';
+import { isTooDeep, MOST_LEVELS } from '../request/json-depth.js';
 import { checkSendRequest } from '../request/schema.js';
 import type { Context, Layer, SendContext, SendLayer } from '../request/state.js';
+
+const TOO_DEEP = `must be nested at most ${MOST_LEVELS} levels deep`;
 
 /** Reads, parses and checks the body; 400 with every fault by field, 413 and 415. */
 export function validation(): Layer {
@@ -43,6 +46,7 @@ function parseAndGoOn(ctx: Context, body: Buffer, next: Next): Promise<void> {
 
 function parse(body: Buffer): unknown {
   if (!isUtf8(body)) throw invalidPayload([{ field: 'body', message: 'must be UTF-8' }]);
+  if (isTooDeep(body)) throw invalidPayload([{ field: 'body', message: TOO_DEEP }]);
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'));
     return parsed;

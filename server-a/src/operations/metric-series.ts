@@ -57,7 +57,9 @@ class SeriesStore {
     let series = this.#byKey.get(key);
     if (series === undefined) {
       const values = Object.fromEntries(this.#labelNames.map((name) => [name, labelValue(labels, name)]));
-      series = { lineStart: `${this.#name}${labelText(values)} `, labels: values, value: 0 };
+      // Joined, not concatenated: V8 keeps a concatenation as a tree of its parts, which is walked for every page.
+      const lineStart = [this.#name, labelText(values), ' '].join('');
+      series = { lineStart, labels: values, value: 0 };
       this.#byKey.set(key, series);
     }
     return series;

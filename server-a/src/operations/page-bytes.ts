@@ -2,8 +2,7 @@
  * A page as the bytes that are sent, plain or compressed. With tens of thousands of series a page has megabytes. V8 counts
  * bytes of buffers, and collects the whole heap after each 64 MB of them; so nothing of that size is allocated for a page.
  */
-import { once } from 'node:events';
-import { createGzip } from 'node:zlib';
+import { constants, crc32, deflateRawSync } from 'node:zlib';
 
 /** One page, for all who asked for it. */
 export interface Page {
@@ -12,32 +11,40 @@ export interface Page {
   readers: number;
 }
 
-/** The fastest of zlib's. */
-const GZIP_LEVEL = 1;
+/**
+ * The fastest level of zlib; and each text is compressed by itself, to whole blocks that end at a byte. A text of 30 kB
+ * takes some 30 µs so. On a thread of libuv's pool the way there and back costs four times as much of our own thread.
+ */
+const DEFLATE = { level: 1, chunkSize: 8 * 1024, finishFlush: constants.Z_SYNC_FLUSH } as const;
 
-/** Returns the page compressed. Piece by piece, on a thread of libuv's pool, and from one buffer. */
+/** Head of a gzip file (RFC 1952): without a name, a time and a system. */
+const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+/** An empty block of Deflate that says that it is the last one. */
+const LAST_BLOCK = Buffer.from([0x03, 0x00]);
+
+/** Bytes that are sent to a scraper in one turn of the event loop. */
+const PIECE_BYTES = 16 * 1024;
+
+/** Returns the page compressed, as one gzip file. */
 export async function gzipPage(texts: AsyncIterable<string>): Promise<Page> {
-  const gzip = createGzip({ level: GZIP_LEVEL });
-  const pieces: Buffer[] = [];
-  gzip.on('data', (piece: Buffer) => pieces.push(piece));
-  const ended = once(gzip, 'end');
-  // It is awaited last; what fails before is told by the write that fails.
-  ended.catch(() => {});
+  const parts = [GZIP_HEAD];
+  let checksum = 0;
+  let bytes = 0;
   let room: Buffer | undefined;
-  try {
-    for await (const text of texts) {
-      const { piece, roomOfPiece } = bytesOf(text, room);
-      room = roomOfPiece;
-      await new Promise<void>((resolve, reject) => {
-        // Called when zlib has read all of it, so the room is free again.
-        gzip.write(piece, (error) => (error ? reject(error) : resolve()));
-      });
-    }
-    gzip.end();
-    await ended;
-  } finally {
-    gzip.destroy();
+  for await (const text of texts) {
+    const { piece, roomOfPiece } = bytesOf(text, room);
+    room = roomOfPiece;
+    parts.push(deflateRawSync(piece, DEFLATE));
+    checksum = crc32(piece, checksum);
+    bytes += piece.length;
   }
+  const tail = Buffer.alloc(8);
+  tail.writeUInt32LE(checksum, 0);
+  // By the format only the lower 32 bits of the length.
+  tail.writeUInt32LE(bytes % 2 ** 32, 4);
+  const file = Buffer.concat([...parts, LAST_BLOCK, tail]);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < file.length; at += PIECE_BYTES) pieces.push(file.subarray(at, at + PIECE_BYTES));
   return { pieces, readers: 0 };
 }
 
@@ -91,6 +98,8 @@ export function countReader(
     res.destroy();
     end();
   }, limitMs);
+  // The connection keeps the process alive while there is somebody to send to.
+  limit.unref();
 }
 
 /** Buffers have multiples of so many bytes: a text whose numbers have a digit more fits where it stood. */

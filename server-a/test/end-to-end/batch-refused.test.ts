@@ -18,6 +18,11 @@ const WHOLE: readonly (readonly [string, unknown, string])[] = [
   ['a list by itself', itemsOf(2), 'body'],
   ['null', 'null', 'body'],
   ['no JSON', '{"messages":[', 'body'],
+  [
+    '200,000 lists in one another',
+    `{"messages":[{"idempotency_key":"a-deep-key","text":${'['.repeat(200_000)}${']'.repeat(200_000)}}]}`,
+    'body',
+  ],
   ['an unknown field', { messages: itemsOf(1), colour: 'red' }, 'colour'],
   ['a message that is no object', { messages: [...itemsOf(1), 'text'] }, 'messages[1]'],
   ['a message without a key', { messages: [...itemsOf(1), newBody()] }, 'messages[1].idempotency_key'],

@@ -3,6 +3,7 @@ import test from 'ava';
 import { ApiError } from '../../../src/errors.js';
 import { validation } from '../../../src/layers/validation.js';
 import { BODY_LIMIT_BYTES } from '../../../src/request/body.js';
+import { MOST_LEVELS } from '../../../src/request/json-depth.js';
 import { type Asked, contextOf, runLayers, thrownBy } from '../../support/context.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -55,6 +56,16 @@ for (const [what, asked, expected] of [
   ['no JSON', { body: '{' }, ['400', 'body: must be valid JSON']],
   ['no body', {}, ['400', 'body: must be valid JSON']],
   ['a list', { body: '[]' }, ['400', 'body: must be a JSON object']],
+  [
+    'as many levels as may be',
+    { body: `{"text":${'['.repeat(MOST_LEVELS - 1)}${']'.repeat(MOST_LEVELS - 1)}}` },
+    ['400', 'to: is required', 'text: must be a string of 1 to 1000 characters'],
+  ],
+  [
+    'one level too many',
+    { body: `{"text":${'['.repeat(MOST_LEVELS)}${']'.repeat(MOST_LEVELS)}}` },
+    ['400', `body: must be nested at most ${MOST_LEVELS} levels deep`],
+  ],
   ['not UTF-8', { body: Buffer.from('{"to":"\xff"}', 'latin1') }, ['400', 'body: must be UTF-8']],
   [
     'another media type',
