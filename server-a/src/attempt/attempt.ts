@@ -8,7 +8,7 @@ export interface Attempt extends Sender {
   readonly key: string;
   /** Redis key of its record. */
   readonly recordKey: string;
-  /** Names this attempt, unlike any other. */
+  /** Names this attempt, unlike any other on its key; the items of a batch, each on its own key, share one name. */
   readonly owner: string;
   /** Only an item of a batch has these: scripts that send its calls together with the calls of the other items. */
   readonly scripts?: AttemptScripts;
