@@ -172,6 +172,14 @@ async function inTurn(
 /** The process of the scrapers. */
 class Scrapers {
   readonly #child = fork(pathOf('scraper-process.mjs'), { execArgv: [] });
+  readonly #failed = once(this.#child, 'exit').then(() => {
+    throw new Error('the scrapers have failed');
+  });
+
+  constructor() {
+    // At the end nobody waits for an answer.
+    this.#failed.catch(() => {});
+  }
 
   /** Begins to scrape, and waits until each has had a page. */
   async begin(port: number, encoding: string): Promise<void> {
@@ -189,12 +197,9 @@ class Scrapers {
 
   /** @throws Error when the process ends instead of answering */
   async #ask(message: string | object): Promise<unknown> {
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error('the scrapers have failed');
-    });
     const answer = once(this.#child, 'message');
     this.#child.send(message);
-    const [answered] = await Promise.race([answer, ended]);
+    const [answered] = await Promise.race([answer, this.#failed]);
     return answered;
   }
 }
