@@ -32,12 +32,15 @@ class Call<T> extends Wait {
   override expire(): void {
     this.#fallSilent?.();
     const { reject } = this;
-    this.#whenLate?.(
-      new Promise<T>((resolveLate, rejectLate) => {
+    if (this.#whenLate !== undefined) {
+      const late = new Promise<T>((resolveLate, rejectLate) => {
         this.resolve = resolveLate;
         this.reject = rejectLate;
-      }),
-    );
+      });
+      // Whoever is told may have no use for it.
+      late.catch(() => {});
+      this.#whenLate(late);
+    }
     reject(new RedisUnavailable('Redis did not answer in time', true));
   }
 }
