@@ -21,6 +21,12 @@ const SLOTS_INTERVAL_MS = 10_000;
 const SLOTS_TIMEOUT_MS = 700;
 
 /**
+ * Milliseconds before the cluster is asked where its slots are, after a redirection and while a slot has no master that
+ * answers. Only one question is under way at a time, so that gateways that lose a master together do not storm the others.
+ */
+const REFRESH_MS: RefreshPause = { least: 150, chance: 150 };
+
+/**
  * Connects to a cluster, in the background and for ever.
  *
  * ioredis's client finds the nodes and knows the slots. Commands are not sent through it but to the node of their key: when
@@ -36,7 +42,7 @@ export function connectRedisCluster(
   tls: TlsOptions,
   timeoutMs: number,
   log: Log,
-  refreshMs?: RefreshPause,
+  refreshMs = REFRESH_MS,
 ): ClusterLinks {
   const cluster = new Cluster(addressesOf(urls, DEFAULT_PORTS.redis), {
     redisOptions: {
