@@ -10,7 +10,7 @@ export interface Attempt extends Sender {
   readonly recordKey: string;
   /** Names this attempt, unlike any other. */
   readonly owner: string;
-  /** Of an item of a batch: the scripts by which its calls go out together with those of the other items. */
+  /** Only an item of a batch has these: scripts that send its calls together with the calls of the other items. */
   readonly scripts?: AttemptScripts;
 }
 

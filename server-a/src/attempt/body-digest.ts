@@ -5,10 +5,10 @@ import type { RequestState, SendRequest } from '../request/state.js';
 const LENGTH = 10;
 
 /**
- * Returns what tells a request's body from another's under the same idempotency key; '' = the body could not be read.
+ * Returns the digest that tells a request's body from another body under the same key; '' = the body could not be read.
  *
- * It is made of what the body says, not of its bytes: a message says the same alone and within a batch, where its fields
- * stand beside its key, and whatever the white space is that a sender's library writes.
+ * The digest is made of what the body says, not of its bytes. So white space makes no difference, and a message has the
+ * same digest alone and in a batch, where its key stands beside its fields.
  */
 export function bodyDigest({ request, parsed, rawBody }: RequestState): string {
   if (request !== undefined) return digestOf(textOf(request));
@@ -16,7 +16,7 @@ export function bodyDigest({ request, parsed, rawBody }: RequestState): string {
   return rawBody === undefined ? '' : digestOf(rawBody);
 }
 
-/** The text comes last, and nothing before it can hold a space but a list of names, which says itself where it ends. */
+/** The text comes last. Before it, only the list of names can hold a space, and a JSON list shows where it ends. */
 function textOf({ to, text, ttlSeconds, providers }: SendRequest): string {
   const names = providers === undefined ? '' : JSON.stringify(providers);
   return `${to} ${ttlSeconds} ${names} ${text}`;

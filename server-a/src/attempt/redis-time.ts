@@ -1,4 +1,4 @@
-/** When a script may take effect, by Redis's own clock, which is only estimated here. */
+/** Decides when a script may take effect. The time is Redis's own, of which the gateway has only an estimate. */
 import { type RedisRoutes, type Route, untilRun } from '../redis/routes.js';
 import type { NotNow, Window } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
@@ -7,7 +7,7 @@ import { admissionEnd, admissionLimitMs } from './time-limits.js';
 /** Sends a script that may take effect around a time of Redis's clock. */
 type Ask<Reply> = (nowMs: number, limitMs: number, route: Route) => Promise<Reply | NotNow>;
 
-/** Times that a script is asked again because it told another time than was estimated. */
+/** How often a script is asked again because Redis told another time than the estimated one. */
 const MOST_TRIES = 3;
 
 /** Asks Redis at its own time. */
@@ -22,8 +22,8 @@ export class RedisTime {
   }
 
   /**
-   * Asks at the estimated time of the Redis that a key lives on; where Redis says that the script was not run, again with
-   * a new time, as long as the request may wait.
+   * Asks the Redis that a key lives on, at its estimated time. Where Redis says that the script was not run, asks again
+   * with a new time, as long as the request may wait.
    *
    * @param deadline until when the request may wait, by performance.now()
    * @throws {RedisUnavailable} when Redis gives no answer in time
@@ -38,7 +38,7 @@ export class RedisTime {
     );
   }
 
-  /** Asks one Redis at its estimated time; where it tells another time, again at that. */
+  /** Asks one Redis at its estimated time. Where Redis tells another time, asks again at that time. */
   #onRoute<Reply extends { readonly status: string }>(
     route: Route,
     deadline: number,
@@ -60,9 +60,10 @@ export class RedisTime {
 }
 
 /**
- * Returns when a script may take effect: not after its request has given up, and not where the estimate of the time is
- * ahead by more than that (the deadline would be too); within the day and the epoch that its keys and its id are made for.
- * All times are milliseconds since 1970, by Redis's clock.
+ * Returns the window in which a script may take effect. It ends when the request gives up. It begins as long before the
+ * estimated time: an estimate that is further ahead would put the deadline too late, so the script does nothing then. The
+ * window lies within the day and the epoch that the script's keys and id are made for. All times are milliseconds since
+ * 1970, by Redis's clock.
  */
 export function windowAround(nowMs: number, limitMs: number, notBeforeMs: number, endMs: number): Window {
   return {

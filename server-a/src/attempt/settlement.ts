@@ -47,7 +47,7 @@ export class Settlement {
   readonly #log: Log;
   /** Writes whose first try has failed. */
   readonly #waiting = new Set<Subject>();
-  /** First tries that have no reply yet: where a publish ends late, no request waits for them. */
+  /** First tries that have no reply yet. Where a publish ended late no request waits for them, so a shutdown must. */
   #underWay = 0;
   #onIdle = (): void => {};
   readonly #sleepers = new Set<() => void>();
@@ -90,7 +90,7 @@ export class Settlement {
       durationMs,
       admitDeadlineMs: 0,
     };
-    // Written after the late end, a hold would lock the key once more, with nobody at work.
+    // A hold that is written after the late end would lock the key once more, though no attempt is at work.
     this.#toBeHeld.delete(attempt);
     this.#underWay += 1;
     const { scripts = this.#scripts } = attempt;
@@ -146,8 +146,8 @@ export class Settlement {
   }
 
   /**
-   * Gives a unit back that a request without a key has taken: never twice, so not again where it may have run. Resolves
-   * after the limit at the latest; what Redis says later still tells whether it must be given back again.
+   * Gives back a unit that a request without a key has taken. Never twice: a refund that may have run is not repeated.
+   * Resolves after the limit at the latest. What Redis says later still tells whether the refund must be repeated.
    *
    * @param limitMs milliseconds to wait, if less than usual
    */
@@ -239,7 +239,7 @@ export class Settlement {
     if (this.#isIdle) this.#onIdle();
   }
 
-  /** Makes a write until it is made; returns the last error where it is given up. */
+  /** Repeats a write until Redis takes it. Returns the last error where the write is given up. */
   async #writeAgain(write: Write, firstError: unknown): Promise<unknown> {
     const giveUpAt = performance.now() + GIVE_UP_MS;
     let last = firstError;

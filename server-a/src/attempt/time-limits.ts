@@ -3,7 +3,7 @@ import type { Environment } from '../config/environment.js';
 
 /** Milliseconds that a request may wait for services, all waits together: with its own work it is answered within 3 s. */
 export const REQUEST_LIMIT_MS = 2800;
-/** Milliseconds of them that a publish leaves for writing its outcome down. */
+/** Milliseconds of these that a publish leaves for the settlement of its outcome. */
 const SETTLE_RESERVE_MS = 300;
 /** Milliseconds that a publish needs at the least to be worth beginning. */
 const PUBLISH_MIN_MS = 50;
@@ -53,8 +53,8 @@ export function leaseMs(settings: TimeSettings): number {
 }
 
 /**
- * Returns until when a request may wait for services (by performance.now(), milliseconds). Its time begins with the first
- * question: up to then only the sender, and the sender's body, were waited for.
+ * Returns until when a request may wait for services (by performance.now(), milliseconds). The time begins with the first
+ * call of this: before it, the request has waited only for its sender's body.
  */
 export function deadlineOf(ctx: { readonly state: { deadline?: number } }): number {
   ctx.state.deadline ??= performance.now() + REQUEST_LIMIT_MS;

@@ -57,8 +57,8 @@ export function idempotency(parts: IdempotencyParts): Layer {
 }
 
 /**
- * Returns what {@link idempotency} does with a key of an active client, for the items of a batch too: they bring one
- * owner's name for all of them, and scripts that gather their calls.
+ * Returns the function with which {@link idempotency} handles a key of an active client. The items of a batch use it too,
+ * with one owner's name for all of them, and scripts that gather their calls.
  */
 export function onceForEachKey(parts: IdempotencyParts) {
   const { admission, settlement, clock, metrics, log } = parts;
@@ -97,7 +97,7 @@ export function onceForEachKey(parts: IdempotencyParts) {
         answerAdmitted(ctx, attempt, admitted, error, reply);
       }
     } catch (thrown) {
-      // What nobody foresaw on the way back can come after a publish.
+      // An error that nobody foresaw may have come after a publish.
       throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
     }
   }
@@ -132,7 +132,7 @@ export function onceForEachKey(parts: IdempotencyParts) {
     }
     const { accepted } = endOf(admitted, publishEndOf(ctx));
     if (accepted === 'yes') {
-      // The answer goes out when it is stored, or when it is known that it cannot be now.
+      // The answer goes out once it is stored, or once it is known that Redis cannot store it now.
       if (reply === undefined) count('store_failed');
       else if (reply.status !== 'answered' || reply.id !== admitted.id) answerOther(ctx, attempt, reply);
       return;
@@ -198,7 +198,7 @@ export function onceForEachKey(parts: IdempotencyParts) {
     }
     if (reply.tooMany) {
       metrics.refusalsNotStored.inc({ client: attempt.client.name });
-      // It was rendered with an id that nothing holds.
+      // The refusal was rendered with an id that no record holds.
       error.rendered = undefined;
     } else if (isKept && error.kind === 'decision') ctx.state.trackingId = reply.id;
     throw error;
@@ -206,8 +206,8 @@ export function onceForEachKey(parts: IdempotencyParts) {
 
   function lifeMs(error: ApiError, nowMs: number): number {
     if (error.kind === 'decision') return answerLifeMs;
-    // Its life begins when the call runs, which is within a request's time. Kept past its reason, a refusal would be told
-    // with the next reset's Retry-After: a day too late.
+    // The refusal's life begins when the call runs, which is within a request's time. A refusal kept longer than its reason
+    // lasts would be told with the next reset's Retry-After: a day too late.
     const passesMs = Math.floor(error.passesAtMs - nowMs - REQUEST_LIMIT_MS);
     return Math.max(0, Math.min(TEMPORARY_MS, passesMs, answerLifeMs));
   }
@@ -224,12 +224,12 @@ function endOf({ takenOver }: Admitted, end: PublishEnd) {
   return { accepted, ending: ending ?? 'unknown' };
 }
 
-/** Returns the error of an attempt with this word for `accepted`. */
+/** Returns the error that answers an attempt, with this word for `accepted`. */
 function told(accepted: 'no' | 'unknown', error: ApiError | undefined): ApiError {
   return error?.details?.['accepted'] === accepted ? error : internalError(accepted, error?.cause);
 }
 
-/** Renders for the id of the moment: the id of an earlier moment may have been another one. */
+/** Renders the refusal for the key's id of this moment: a moment earlier, the id may have been another one. */
 function renderAnew(error: ApiError, id: string): string {
   error.rendered = undefined;
   return renderError(error, id, isoNow());

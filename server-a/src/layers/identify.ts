@@ -5,8 +5,8 @@ import { fromEarlierLayer, type Layer } from '../request/state.js';
 
 /**
  * Finds the client that the `API-Key` header names, active or not; none for a missing or unregistered key. A client that
- * comes with an expired key counts as inactive, so that no other layer has to ask for the time. Looked up by the key's
- * hash: the time of the look-up tells nothing of how much of a key was right.
+ * comes with an expired key counts as inactive, so that no other layer has to ask for the time. The key is looked up by its
+ * hash, so the time of the look-up does not tell how much of a guessed key was right.
  *
  * @param lastUsed is told when each registered key was shown, good or expired
  */

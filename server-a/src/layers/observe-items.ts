@@ -1,4 +1,4 @@
-/** What is counted and logged of a batch: its items by outcome, a line for each that was refused, and one for all. */
+/** Counts the items of a batch by outcome; logs a line for each refused item, and one for the whole batch. */
 import type { ApiError } from '../errors.js';
 import type { Log } from '../logging/log.js';
 import type { Metrics } from '../metrics.js';
@@ -48,7 +48,7 @@ export function logBatch(log: Log, ctx: Context, error: ApiError | undefined, se
   const outcome = batch === undefined ? outcomeOf(ctx, error) : undefined;
   const line = {
     outcome,
-    // Nobody is there to be answered.
+    // The sender has gone, so no status was sent.
     status: outcome === ABORTED ? undefined : (error?.status ?? ctx.res.statusCode),
     duration_ms: toMilliseconds(seconds),
     items: items?.length,

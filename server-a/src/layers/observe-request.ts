@@ -19,8 +19,8 @@ export interface ObserveRequestParts {
 
 /**
  * Writes one log line, one counter and one latency observation for a send request, and for a batch that is refused as a
- * whole (observe-items counts the items of any other); for other paths a line only, at `debug` while they succeed. Also
- * fixes the configuration that the request is judged by.
+ * whole (observe-items counts the items of any other); for other paths it writes a line only, at `debug` where they
+ * succeed. It also fixes the configuration by which the request is judged.
  */
 export function observeRequest({ registry, metrics, log }: ObserveRequestParts): Layer {
   const counterOf = outcomeCounters(metrics);
@@ -68,7 +68,7 @@ function logSend(
   const { client, apiKey, trackingId, trace } = ctx.state;
   const line = {
     outcome,
-    // Nobody is there to be answered.
+    // The sender has gone, so no status was sent.
     status: outcome === ABORTED ? undefined : (error?.status ?? ctx.res.statusCode),
     duration_ms: toMilliseconds(seconds),
     tracking_id: trackingId,
@@ -87,7 +87,7 @@ function logOther(log: Log, ctx: Context, error: ApiError | undefined, seconds: 
   const { client, apiKey, trackingId, key } = ctx.state;
   const line = {
     method: ctx.method,
-    // A key is logged by its digest only, also one that is asked about.
+    // A key is logged as its digest only, also a key that is looked up.
     path: ctx.path.startsWith(REQUESTS_PATH) ? `${REQUESTS_PATH}{key}` : ctx.path.slice(0, 200),
     status,
     duration_ms: toMilliseconds(seconds),

@@ -4,7 +4,7 @@ import type { Log } from '../logging/log.js';
 import type { Metrics } from '../metrics.js';
 import { fromEarlierLayer, type GateRefusal, type SendContext, type SendLayer } from '../request/state.js';
 
-/** Seconds after which NO_PROVIDER_AVAILABLE may have changed: the configuration does, now and then. */
+/** Seconds until a sender may try again after NO_PROVIDER_AVAILABLE: the configuration may have changed by then. */
 const NO_PROVIDER_RETRY_SECONDS = 60;
 const NONE: readonly string[] = Object.freeze([]);
 
@@ -88,7 +88,7 @@ export function reportBlocked(ctx: SendContext, metrics: Metrics, log: Log): voi
   log.warn(
     {
       error_code: refusal.code,
-      // Only known names: what a sender put there by mistake may be a number or a text.
+      // Only known names are logged: an unknown one may be a recipient or a text that a sender put there by mistake.
       providers: names,
       tracking_id: trackingId,
       trace_id: trace?.traceId,

@@ -30,7 +30,7 @@ export function publish({ publisher, target, timeoutMs, overShare }: PublishPart
   function answer(ctx: SendContext, trackingId: string, outcome: PublishOutcome): void {
     const { admitted } = ctx.state;
     ctx.state.published = outcome;
-    // The quota layer has asked before the charge; others may have taken the slots since.
+    // The quota layer has asked this before the charge, but other requests may have taken the slots since.
     if (outcome.end === 'not_sent' && outcome.reason === 'over_share') {
       overShare.inc({ client: fromEarlierLayer(ctx, 'client').name });
     }
@@ -43,7 +43,9 @@ export function publish({ publisher, target, timeoutMs, overShare }: PublishPart
     answerJson(ctx, 202, acceptedBody(trackingId));
   }
 
-  /** Publishes unless the request's time is over, or an attempt's lease: then another one may own the key already. */
+  /**
+   * Publishes, unless the request's time or the attempt's lease is over: after the lease, another attempt may own the key.
+   */
   function publishInTime(ctx: SendContext, message: OutgoingMessage): Promise<PublishOutcome> {
     const { admitted } = ctx.state;
     const limitMs = publishLimitMs(deadlineOf(ctx), timeoutMs);

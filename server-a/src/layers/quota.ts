@@ -41,7 +41,7 @@ export function quota({
   overShare,
 }: QuotaParts): SendLayer {
   return function quota(ctx, next) {
-    // Charging for what cannot be sent would only have to be undone.
+    // A charge for a message that cannot be sent would only have to be undone.
     const client = fromEarlierLayer(ctx, 'client');
     const reason = publisher.whyNot('sms', client.id);
     if (reason === 'over_share') overShare.inc({ client: client.name });
@@ -56,7 +56,8 @@ export function quota({
       (reply) => {
         if (reply.status === 'exceeded') throw exceeded(attempt.client, reply);
         if (reply.status === 'throttled') {
-          // The key has no record, and the limit is over in a second: the key is not asked, and the refusal not stored.
+          // The key has no record, and the limit ends within a second: so the key is not asked, and the refusal is not
+          // stored.
           ctx.state.standing = { status: 'nothing' };
           throw tooManyInASecond(attempt.client);
         }
@@ -70,7 +71,7 @@ export function quota({
         return next();
       },
       (error: unknown) => {
-        // Where it certainly did not run, the idempotency layer asks what stands under the key.
+        // Where `admit` certainly did not run, the idempotency layer asks what stands under the key.
         if (!(error instanceof RedisUnavailable && error.maybeRan)) throw internalError('no', error);
         ctx.state.standing = { status: 'unanswered' };
         throw internalError('unknown', error);
@@ -99,7 +100,7 @@ export function quota({
     return secondUsedUp(client);
   }
 
-  /** Gives the unit of an unkeyed request back where its message was certainly not sent, now or later. */
+  /** Gives back the unit of a request without a key, where its message was certainly not sent, now or later. */
   async function giveUnitBack(ctx: SendContext, counterKey: string): Promise<void> {
     const { published, trackingId } = ctx.state;
     const sender = fromEarlierLayer(ctx, 'apiKey');
@@ -115,7 +116,7 @@ export function quota({
   }
 }
 
-/** `RateLimit-Policy` by client, which says the same each time. */
+/** The `RateLimit-Policy` of each client: made once, because it never changes. */
 const policies = new WeakMap<Client, string>();
 
 function policyOf(client: Client): string {

@@ -1,4 +1,4 @@
-/** How requests end, as metrics and log lines say it: those of the send endpoint, batches and their items. */
+/** Names how requests have ended, for metrics and log lines: single sends, batches, and items of batches. */
 import type { ApiError } from '../errors.js';
 import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
 import { SenderGone } from '../request/body.js';
@@ -15,7 +15,10 @@ export function outcomeOf(ctx: SendContext, error: ApiError | undefined): string
   return error === undefined ? 'accepted' : error.code.toLowerCase();
 }
 
-/** Returns what finds the counter of an outcome. Each is looked up by its labels once, which costs more than to count. */
+/**
+ * Returns a function that finds the counter of an outcome. It looks each one up by its labels once: the look-up costs more
+ * than the count.
+ */
 export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: string) => { inc(): void } {
   const byClient = new Map<string, Map<string, { inc(): void }>>();
   return ({ state }, outcome) => {
@@ -34,7 +37,7 @@ export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: s
   };
 }
 
-/** Returns what stands for a key in the log; undefined = there is none. */
+/** Returns the digest that stands for a key in the log; undefined = the request has no key. */
 export const digestOf = (key: string | undefined): string | undefined =>
   key === undefined ? undefined : keyDigest(key);
 

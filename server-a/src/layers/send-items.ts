@@ -26,7 +26,7 @@ import type { ItemObserver } from './observe-items.js';
 export interface SendItemsParts {
   /** What the idempotency layer does with a key. */
   readonly letThroughOnce: ReturnType<typeof onceForEachKey>;
-  /** Layers that each item passes behind it. */
+  /** Layers that each item passes after that. */
   readonly itemLayers: readonly SendLayer[];
   readonly scripts: Scripts;
   readonly routes: RedisRoutes;
@@ -39,8 +39,8 @@ export interface SendItemsParts {
  * Sends the items of a batch, all at once, and answers 207 with the answer of each.
  *
  * An item is a small request of its own: it passes the layers that a single request passes, so its answer is the one that
- * the single endpoint would give. No item waits for another one. What makes them one batch is that the calls to Redis that
- * they make in one turn are gathered, and that they share the request's deadline.
+ * the single endpoint would give. No item waits for another one. Two things make the items one batch: their calls to Redis
+ * in one turn are gathered, and they share the request's deadline.
  */
 export function sendItems(parts: SendItemsParts): Layer {
   const { letThroughOnce, observeItem, scripts, routes, names, sizes } = parts;

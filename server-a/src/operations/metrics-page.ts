@@ -7,7 +7,7 @@ import type { RedisService } from '../redis/routes.js';
 import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
 import { countReader, gzipPage, PlainPages } from './page-bytes.js';
-import { SharedRun } from './shared-run.js';
+import { type RunPause, SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
 export interface MetricsPageParts {
@@ -20,16 +20,22 @@ export interface MetricsPageParts {
 /** Milliseconds for a scraper to take the page; as long as Prometheus waits by default. It bounds the pages in memory. */
 const SEND_LIMIT_MS = 10_000;
 
+/** What tests set. */
+export interface MetricsPageTimes {
+  /** Milliseconds for a scraper to take the page. */
+  readonly sendLimitMs?: number | undefined;
+  /** Milliseconds between two pages that are made. */
+  readonly pauseMs?: RunPause | undefined;
+}
+
 /**
  * `GET /metrics`: all metrics in Prometheus's text format, compressed for whoever accepts gzip, as Prometheus does. However
  * many scrape, and however many series there are, the senders are served in between: one page is made for all who wait, in
  * slices, and sent in slices.
- *
- * @param sendLimitMs milliseconds for a scraper to take the page
  */
 export function metricsPage(
   { metrics, publisher, redis, rabbitmq }: MetricsPageParts,
-  sendLimitMs = SEND_LIMIT_MS,
+  { sendLimitMs = SEND_LIMIT_MS, pauseMs }: MetricsPageTimes = {},
 ): Layer {
   const texts = (): AsyncIterable<string> => {
     metrics.publishesInFlight.set(publisher.inFlight);
@@ -40,8 +46,8 @@ export function metricsPage(
   };
   const plainPages = new PlainPages();
   const pages = {
-    identity: new SharedRun(() => plainPages.make(texts())),
-    gzip: new SharedRun(() => gzipPage(texts())),
+    identity: new SharedRun(() => plainPages.make(texts()), pauseMs),
+    gzip: new SharedRun(() => gzipPage(texts()), pauseMs),
   };
   return async function metricsPage(ctx) {
     const { res } = ctx;

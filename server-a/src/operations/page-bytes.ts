@@ -98,6 +98,8 @@ export function countReader(
     res.destroy();
     end();
   }, limitMs);
+  // The connection keeps the process alive while there is somebody to send to.
+  limit.unref();
 }
 
 /** Buffers have multiples of so many bytes: a text whose numbers have a digit more fits where it stood. */

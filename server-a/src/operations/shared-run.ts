@@ -1,5 +1,10 @@
-/** Milliseconds between two runs, at the least and at the most. */
-const PAUSE_MS = { least: 250, most: 1000 } as const;
+/** Milliseconds between two runs. */
+export interface RunPause {
+  readonly least: number;
+  readonly most: number;
+}
+
+const PAUSE_MS: RunPause = { least: 250, most: 1000 };
 /** A pause is this many times as long as the run before it. */
 const PAUSE_PER_RUN = 20;
 
@@ -10,13 +15,15 @@ const PAUSE_PER_RUN = 20;
  */
 export class SharedRun<T> {
   readonly #work: () => Promise<T>;
+  readonly #pauseMs: RunPause;
   /** The run that has not begun. */
   #next: Promise<T> | undefined;
   /** Resolves when a run may begin. */
   #pause: Promise<void> = Promise.resolve();
 
-  constructor(work: () => Promise<T>) {
+  constructor(work: () => Promise<T>, pauseMs = PAUSE_MS) {
     this.#work = work;
+    this.#pauseMs = pauseMs;
   }
 
   /** Returns the result of the next run. @throws what the work throws */
@@ -37,7 +44,7 @@ export class SharedRun<T> {
       return await this.#work();
     } finally {
       const tookMs = performance.now() - startedAt;
-      setTimeout(end, Math.min(Math.max(PAUSE_PER_RUN * tookMs, PAUSE_MS.least), PAUSE_MS.most));
+      setTimeout(end, Math.min(Math.max(PAUSE_PER_RUN * tookMs, this.#pauseMs.least), this.#pauseMs.most));
     }
   }
 }

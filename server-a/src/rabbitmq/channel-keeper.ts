@@ -5,7 +5,7 @@ import type { NodeConnection } from './node-connection.js';
 import type { MessageKind } from './publish-link.js';
 import { declareTopology, type Topology } from './topology.js';
 
-/** Milliseconds before a channel is opened anew: at first, and at the most after attempts that came to nothing. */
+/** Milliseconds before a channel is opened anew: the first pause, and the longest after failure upon failure. */
 const REOPEN_DELAY_MS = { first: 250, most: 5000 };
 /** Milliseconds that a replaced channel stays open, for confirms that are still on their way. */
 const RETIRED_FOR_MS = 5000;
@@ -58,7 +58,7 @@ export class ChannelKeeper {
       open = false;
       if (this.#channel !== channel) return;
       this.#channel = undefined;
-      // When a connection ends its channels close first, in the same turn: look again when the turn is over.
+      // When a connection ends, its channels close first, in the same turn. So look again when the turn is over.
       setImmediate(() => this.#openAgain());
     });
     await declareTopology(channel, topology);
@@ -84,7 +84,9 @@ export class ChannelKeeper {
     this.#openAgain(old);
   }
 
-  /** Says once why the broker closes channels: a fault of the queues' properties comes back with every attempt. */
+  /**
+   * Logs once why the broker closes channels: where a queue has other properties, each attempt fails with the same error.
+   */
   #closedByBroker(err: Error): void {
     if (err.message !== this.#lastProblem) this.#parts.log.error({ err }, 'rabbitmq.channel_closed');
     this.#lastProblem = err.message;
@@ -111,7 +113,7 @@ export class ChannelKeeper {
 
 function retire(channel: ConfirmChannel): void {
   setTimeout(() => {
-    // Closed already, where the connection has ended.
+    // Where the connection has ended, the channel is closed already.
     channel.close().catch(() => {});
   }, RETIRED_FOR_MS).unref();
 }

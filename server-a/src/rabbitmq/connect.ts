@@ -16,7 +16,7 @@ import { declareHeartbeatQueue, declareOutbound, declareTopology, type Topology 
 const CONNECT_TIMEOUT_MS = { only: 5000, oneOfSeveral: 2000 };
 /** Milliseconds for the channel and the queues of a new connection. */
 const SET_UP_LIMIT_MS = 5000;
-/** Milliseconds for the queue of heartbeats, which messages do not wait for longer. */
+/** Milliseconds that messages wait for the queue of heartbeats, and no longer. */
 const HEARTBEAT_QUEUE_LIMIT_MS = 2000;
 /** Milliseconds to wait for the broker's goodbye. */
 const CLOSE_TIMEOUT_MS = 1000;

@@ -23,13 +23,13 @@ export interface Envelope {
   readonly trace: TraceContext | undefined;
 }
 
-/** What of a message's properties is the same for all of them. */
+/** Properties that all messages have in common. */
 export interface EnvelopeTarget {
   readonly queue: string;
   readonly serviceName: string;
 }
 
-/** Texts of JSON by what they say: clients and configurations are the same objects for many envelopes. */
+/** JSON texts, by the object that they describe: many envelopes have their client and configuration in common. */
 const texts = new WeakMap<object, string>();
 
 /** Returns the JSON of what belongs to an object that does not change; made once for the object. */

@@ -17,8 +17,8 @@ const WRITE_BUFFER_BYTES = 1024 * 1024;
 /**
  * A connection that lives, or has lived.
  *
- * Its end is listened for in the turn in which amqplib hands the connection over, before anything is asked of it: a
- * close that comes while channel and queues are being set up is not missed.
+ * It listens for its end from the very turn in which amqplib hands the connection over. So it does not miss a close that
+ * comes while channel and queues are being set up.
  */
 export class NodeConnection {
   readonly node: RabbitMqNode;
@@ -131,10 +131,10 @@ export class NodeConnection {
     try {
       await within(limitMs, this.#model.close(), 'no goodbye');
     } catch {
-      // It has ended meanwhile, or says nothing: either way nothing is left to wait for.
+      // The connection has ended meanwhile, or the node is silent: in both cases there is nothing left to wait for.
     }
     this.abandon(new Error('closed'));
-    // amqplib hears of an abandoned socket a turn later. It cannot fail to; the limit is for an end that must not hang.
+    // amqplib hears of an abandoned socket a turn later. The limit is a precaution: a shutdown must not hang here.
     await within(limitMs, this.#told, 'amqplib was not told').catch(() => {});
   }
 }

@@ -21,9 +21,10 @@ export interface WatchedConnection {
 /**
  * Judges a node by its confirms, where there are others to go to. Costs nothing while confirms come in time.
  *
- * A node that does not even answer (frozen, cut off) is left within about a second of the first confirm that did not
- * come: AMQP's heartbeats would take ten and more. A node that answers and confirms nothing is given longer. Where nothing is
- * sent, readiness checks tell: a gateway that is not ready is sent nothing, and would stay on a dead node.
+ * A node that does not even answer (frozen, cut off) is left within about a second of the first confirm that did not come:
+ * AMQP's heartbeats would take ten and more. A node that answers and confirms nothing is given longer. Where no message is
+ * sent, a readiness check without an answer starts the same question. Otherwise a gateway that is not ready, and so gets no
+ * messages, would stay on a dead node.
  */
 export class NodeWatch {
   readonly #connection: WatchedConnection;
@@ -50,7 +51,7 @@ export class NodeWatch {
     else void this.#ask();
   }
 
-  /** Somebody else has asked the node in vain; without messages no confirm could be late. */
+  /** A readiness check had no answer from the node: where no messages are sent, no confirm can be late. */
   unanswered(): void {
     if (!this.#left) void this.#ask();
   }

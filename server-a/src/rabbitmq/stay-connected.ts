@@ -2,9 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RabbitMqNode, tryingOrder } from './nodes.js';
 
-/** Milliseconds to wait when all nodes have failed: at first and at the most; chance takes up to a half off. */
+/** Milliseconds to wait when all nodes have failed: the first pause and the longest. Chance takes up to half of it off. */
 const PAUSE_MS = { first: 100, most: 2000 };
-/** Milliseconds that a connection must have lived for its end to be no failure of the node. */
+/** A connection that ends sooner than this (milliseconds) counts as a failure of its node. */
 const STABLE_AFTER_MS = 1000;
 
 /** A connection that can be used. */
@@ -61,7 +61,10 @@ export async function stayConnected({ nodes, connect, failed, ended, closing }: 
   }
 }
 
-/** Returns milliseconds to wait after so many failures: gateways that lost a node together come back apart. */
+/**
+ * Returns milliseconds to wait after so many failures: chance keeps gateways that lost a node together from coming back
+ * together.
+ */
 export function pauseMs(failures: number, random: () => number = Math.random): number {
   return Math.min(PAUSE_MS.first * 2 ** (failures - 1), PAUSE_MS.most) * (1 - random() / 2);
 }

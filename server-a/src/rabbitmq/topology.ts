@@ -33,10 +33,10 @@ export async function declareTopology(channel: Channel, topology: Topology): Pro
 }
 
 /**
- * Declares the queue of heartbeats, unless there is one: whatever it is, it is used as it is.
+ * Declares the queue of heartbeats where there is none. A queue that exists is used as it is.
  *
- * A queue that lives on one node cannot be declared while that node is away, and the attempt closes its channel. That
- * must not keep messages from being sent, so this takes a way to channels of its own.
+ * A queue that lives on one node cannot be declared while that node is away, and the attempt closes its channel. That must
+ * not keep messages from being sent, so this takes a way to channels of its own.
  *
  * @param onOwnChannel runs a function on a new channel
  * @throws when the queue is there and cannot be used
@@ -48,7 +48,7 @@ export async function declareHeartbeatQueue(
   try {
     await onOwnChannel((channel) => channel.checkQueue(heartbeatQueue));
   } catch {
-    // Not there, or not usable: the declaration says which.
+    // The queue is not there, or cannot be used: the declaration shows which.
     await onOwnChannel((channel) =>
       channel.assertQueue(heartbeatQueue, {
         durable: true,

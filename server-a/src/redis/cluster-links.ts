@@ -6,40 +6,43 @@ import { NotRun, type RedisService, type Route } from './routes.js';
 import { slotOf } from './slots.js';
 import { RedisUnavailable } from './unavailable.js';
 
-/**
- * Milliseconds between two questions to the cluster which slots are where, while a slot has no master that answers; the
- * same after a redirection. One question at a time, so that gateways that lose a master together do not storm the rest.
- */
-const REFRESH_MS = { least: 150, chance: 150 };
-
-/** Milliseconds for which a node that a redirection has named counts as on its way, though no connection to it is up. */
+/** When a redirection names a node without a connection: milliseconds for which that connection counts as on its way. */
 const AWAITED_FOR_MS = 1000;
 
 /**
- * Milliseconds after the start for which readiness wants every master: a balancer that is told of a gateway while one
- * connection is still being made sends it clients that it refuses. No longer, because a master may be away.
+ * Milliseconds after the start for which readiness wants every master: a gateway that is ready earlier would refuse the
+ * clients of a master whose connection is still being made. No longer, because a master may be away.
  */
 const ALL_MASTERS_FOR_MS = 3000;
 
-/** Keys among which one is looked for that lives on a master; a master with one slot in a thousand has one, most likely. */
+/** How many keys are tried to find one that lives on a master: most likely, even one slot in a thousand has one. */
 const READINESS_KEYS = 5000;
+
+/** A pause of at least so many milliseconds, and of up to so many more, by chance. */
+export interface RefreshPause {
+  readonly least: number;
+  readonly chance: number;
+}
 
 /** What this is made of. */
 export interface ClusterLinksParts {
   readonly cluster: Cluster;
   /** Makes the link to a node. @param translate turns what Redis answers as an error into what is thrown */
   readonly linkTo: (node: Redis, translate: (error: Error) => Error) => RedisLink;
+  /** The pause before the cluster is asked where its slots are. */
+  readonly refreshMs: RefreshPause;
 }
 
 /** The links to a cluster's nodes, each with its own clock, and the way from a key to its master. */
 export class ClusterLinks implements RedisService {
   readonly #cluster: Cluster;
-  /** By host and port, replicas included: they may be masters in a moment, and then their connections stand. */
+  readonly #refreshMs: RefreshPause;
+  /** By host and port. Replicas are among them: a replica that becomes master then has its connection already. */
   readonly #links = new Map<string, RedisLink>();
   readonly #nodes = new Map<string, Redis>();
   /** Addresses of slots that a redirection told of since the slots were last asked for. */
   readonly #moved = new Map<number, string>();
-  /** Until when a node that a redirection has named is waited for: its address, and a time of `performance.now()`. */
+  /** Until when to wait for a node that a redirection has named: a time of `performance.now()`, by the node's address. */
   readonly #awaited = new Map<string, number>();
   readonly #readyListeners: (() => void)[] = [];
   #refreshTimer: NodeJS.Timeout | undefined;
@@ -47,15 +50,16 @@ export class ClusterLinks implements RedisService {
   #closing = false;
   /** Until when readiness wants every master, by `performance.now()`. */
   #wantsAllUntil = performance.now() + ALL_MASTERS_FOR_MS;
-  /** By a master's address, a key that lived there when it was last looked for. */
+  /** The key of a master's readiness checks, by the master's address. It lived there when it was last looked for. */
   readonly #readinessKeys = new Map<string, string>();
   /** Addresses of the masters, when the slots were last asked for. */
   #masters: readonly string[] = [];
 
   readonly clock = { now: (): number | undefined => this.#anyMaster()?.clock.now() };
 
-  constructor({ cluster, linkTo }: ClusterLinksParts) {
+  constructor({ cluster, linkTo, refreshMs }: ClusterLinksParts) {
     this.#cluster = cluster;
+    this.#refreshMs = refreshMs;
     cluster.on('+node', (node: Redis) => this.#add(node, linkTo));
     cluster.on('-node', (node: Redis) => this.#remove(node));
     cluster.on('refresh', () => this.#refreshed());
@@ -119,7 +123,7 @@ export class ClusterLinks implements RedisService {
       return link === undefined || key === undefined ? [] : link.checkWrite(key);
     });
     if (asked.length === 0) throw new RedisUnavailable('not connected', false);
-    // The first to answer is enough: a balancer does not wait until a frozen master has had its time.
+    // The first answer is enough: a balancer does not wait until a frozen master's time is up.
     await Promise.any(asked).catch((error: unknown) => {
       throw error instanceof AggregateError ? error.errors[0] : error;
     });
@@ -157,7 +161,7 @@ export class ClusterLinks implements RedisService {
       if (this.usable) this.#wantsAllUntil = 0;
       for (const listener of this.#readyListeners) listener();
     });
-    // ioredis connects a node when it is first used, and the first to use it would be refused.
+    // ioredis would connect the node only at its first use, and that first request would be refused.
     if (node.status === 'wait') node.connect().catch(() => {});
   }
 
@@ -224,7 +228,7 @@ export class ClusterLinks implements RedisService {
           if (!this.usable) this.#refreshSoon();
         });
       },
-      REFRESH_MS.least + Math.random() * REFRESH_MS.chance,
+      this.#refreshMs.least + Math.random() * this.#refreshMs.chance,
     );
     this.#refreshTimer.unref();
   }

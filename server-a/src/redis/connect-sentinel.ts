@@ -60,7 +60,7 @@ export function connectRedisBySentinels(
     notRunError(error, {
       moved: () => {},
       ask: () => undefined,
-      // It was the master a moment ago: the sentinels know the new one.
+      // This node was the master until a moment ago. The sentinels know the new one.
       notServed: () => redis.disconnect(true),
     }),
   );

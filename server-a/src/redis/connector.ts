@@ -37,7 +37,10 @@ export function connectorWith(
   };
 }
 
-/** A server behind one address with others picks its certificate by the name asked for; an IP address is no name. */
+/**
+ * The name to ask a server for: where several servers share an address, it chooses the certificate. An IP address is no
+ * name.
+ */
 function nameOf(host: string): { servername?: string } {
   return isIP(host) === 0 ? { servername: host } : {};
 }

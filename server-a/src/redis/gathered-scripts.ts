@@ -1,5 +1,5 @@
 /**
- * The scripts as one batch calls them: what its items call in one turn goes out together, as one call for all of them.
+ * The scripts as one batch calls them: the calls that its items make in one turn go out together, as one common call.
  *
  * Over 250 lines: admissions and endings share how they are gathered.
  */
@@ -24,13 +24,13 @@ import { RedisUnavailable } from './unavailable.js';
 /** A call that waits for the others of its turn. */
 interface Waiting {
   readonly recordKey: string;
-  /** What of it stands in the call for all, beside its key. */
+  /** Its part of the common call, beside its key. */
   readonly word: string;
   readonly limitMs: number | undefined;
-  /** Is given the reply to it. @throws Error for one that no header names */
+  /** Takes the reply to that part. @throws Error for a reply that no header names */
   readonly take: (raw: unknown) => void;
   readonly reject: (error: unknown) => void;
-  /** Makes the call by itself. */
+  /** Makes the call alone. */
   readonly alone: (limitMs: number | undefined) => void;
 }
 
@@ -53,11 +53,11 @@ interface Ended extends Waiting {
 
 /**
  * Gathers the calls of one batch, whose items are all of one client, and whose attempts have one owner's name: each is on
- * a key of its own. What cannot go with the first call of its turn (another day's counter, another way) goes alone, and so
- * does an item that asks again by itself.
+ * a key of its own. A call that does not fit the first call of its turn (its counter is another day's, or its way another)
+ * goes alone. So does the call of an item that asks again.
  *
- * Where Redis refuses a call for all with an error, each item is called for alone: one faulty record fails its item, and
- * no other. The scripts allow it: `admit_batch` has then changed nothing, and attempts may be ended twice.
+ * Where Redis answers a common call with an error, the call of each item is made alone: so a faulty record fails its own
+ * item, and no other. The scripts allow it: `admit_batch` has then changed nothing, and attempts may be ended twice.
  */
 export class GatheredScripts implements AttemptScripts {
   readonly #scripts: AttemptScripts;
@@ -141,7 +141,10 @@ export class GatheredScripts implements AttemptScripts {
     });
   }
 
-  /** The calls go out when all that this turn has brought was worked on: items are refused some promises later than others ask. */
+  /**
+   * The calls go out after all promises of this turn: an item's refusal comes some promises later than another item's
+   * question.
+   */
   #gather<Call>(calls: Call[], call: Call): void {
     if (this.#asked.length + this.#ended.length === 0) process.nextTick(() => this.#send());
     calls.push(call);
@@ -180,7 +183,7 @@ export class GatheredScripts implements AttemptScripts {
     const words = [
       calls.length,
       strict ? 1 : 0,
-      // Each item's own time must be right: the id of each is of an epoch of its own.
+      // The time must be right for every item: the id of each belongs to an epoch of its own.
       Math.max(...calls.map(({ window }) => window.fromMs)),
       Math.min(...calls.map(({ window }) => window.untilMs)),
       charge?.owner ?? '',
@@ -238,7 +241,11 @@ export class GatheredScripts implements AttemptScripts {
   }
 }
 
-/** Makes a call for all, and gives each its part of the reply. @param goAlone tells by its error whether each goes alone then */
+/**
+ * Makes a common call, and gives each its part of the reply.
+ *
+ * @param goAlone tells by the error whether each call is then made alone
+ */
 function together(
   calls: readonly Waiting[],
   callForAll: () => Promise<readonly unknown[]>,

@@ -1,6 +1,6 @@
 /** Every Redis key of Server A: its name, type and life. The README's table is made from this object by `make docs`. */
 
-/** Key that readiness checks write. It has no ':', so no record and no counter can be meant by it. */
+/** Key that readiness checks write. It has no ':', so it cannot be the key of a record or of a counter. */
 export const READINESS_KEY = 'gateway-readiness';
 /** Milliseconds that it lives. */
 export const READINESS_TTL_MS = 60_000;
@@ -52,7 +52,10 @@ export const mostRefusals = (dailyQuota: number): number => Math.max(10_000, dai
 
 /** Makes the names of keys. */
 export interface KeyNames {
-  /** Key of the idempotency record of one client's key. A client's id holds no ':', so no two clients can meet here. */
+  /**
+   * Key of the idempotency record of one client's key. A client's id holds no ':', so no two clients can have a record in
+   * common.
+   */
   record(clientId: string, idempotencyKey: string): string;
   /** Key of a client's counter. @param day UTC day, `YYYY-MM-DD` */
   counter(clientId: string, day: string): string;

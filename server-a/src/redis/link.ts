@@ -15,7 +15,7 @@ class Call<T> extends Wait {
   readonly #fallSilent: (() => void) | undefined;
   readonly #whenLate: WhenLate<T> | undefined;
 
-  /** @param fallSilent is called where the wait says something of Redis */
+  /** @param fallSilent is called when the wait expires, where that says something about Redis */
   constructor(
     resolve: (value: T) => void,
     reject: (error: unknown) => void,
@@ -32,12 +32,15 @@ class Call<T> extends Wait {
   override expire(): void {
     this.#fallSilent?.();
     const { reject } = this;
-    this.#whenLate?.(
-      new Promise<T>((resolveLate, rejectLate) => {
+    if (this.#whenLate !== undefined) {
+      const late = new Promise<T>((resolveLate, rejectLate) => {
         this.resolve = resolveLate;
         this.reject = rejectLate;
-      }),
-    );
+      });
+      // Whoever is told may have no use for it.
+      late.catch(() => {});
+      this.#whenLate(late);
+    }
     reject(new RedisUnavailable('Redis did not answer in time', true));
   }
 }
@@ -85,7 +88,7 @@ export class RedisLink implements RedisService {
     });
   }
 
-  /** True while calls can be made with a hope of an answer. */
+  /** True while a call has a chance of an answer. */
   get usable(): boolean {
     return this.client.status === 'ready' && !this.#silent;
   }
@@ -108,7 +111,7 @@ export class RedisLink implements RedisService {
     if (!this.usable) return Promise.reject(new RedisUnavailable('Redis is not connected', false));
     this.#holdWrites();
     return new Promise<T>((resolve, reject) => {
-      // A call that had little time left says nothing of Redis.
+      // That a call with little time left got no answer says nothing about Redis.
       const saysMuch = limitMs === undefined || limitMs >= this.timeoutMs;
       const wait = new Call(resolve, reject, saysMuch ? this.#fallSilent : undefined, whenLate);
       this.#deadlines.begin(wait, limitMs);
@@ -124,7 +127,7 @@ export class RedisLink implements RedisService {
         },
         (error: unknown) => {
           this.#deadlines.end(wait);
-          // What Redis answered passes through; what ioredis says means that the connection ended first.
+          // An error that Redis answered passes through. An error of ioredis means that the connection ended first.
           if (error instanceof ReplyError && error instanceof Error) {
             this.#silent = false;
             wait.reject(this.#translate(error));
@@ -136,8 +139,8 @@ export class RedisLink implements RedisService {
   }
 
   /**
-   * Refuses calls until something is heard. One question goes out for that, behind what is unanswered: its answer, also an
-   * error, says that Redis is back; without one the connection ends, and the next one begins anew.
+   * Refuses calls until Redis is heard again. One question is sent for that, behind the unanswered calls. Its answer, also
+   * an error, says that Redis is back. Without an answer ioredis ends the connection and makes a new one.
    */
   readonly #fallSilent = (): void => {
     if (this.#silent) return;
@@ -169,7 +172,8 @@ export class RedisLink implements RedisService {
   }
 
   /**
-   * Asks Redis to write something: out of memory, unable to save, or a replica, it answers a PING and takes no record.
+   * Asks Redis to write something. A PING would prove too little: a replica, or a Redis that is out of memory or cannot
+   * save, answers a PING and takes no record.
    *
    * @param key a key of its own; of a cluster's node, one that lives there
    * @throws {RedisUnavailable}

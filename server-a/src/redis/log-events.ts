@@ -29,7 +29,7 @@ export function logEvents(
   let connected = false;
   redis.on('error', (reported: Error) => {
     const err = inPlainWords(reported);
-    // ioredis would go on in database 0, with the records and counters of somebody else.
+    // Otherwise ioredis would go on in database 0, among somebody else's records and counters.
     if (isRefusedDatabase(err)) redis.disconnect(true);
     if (!problems.isNew(err)) return;
     const hint = !connected && asksForTls(urls) && isReset(err) ? CERTIFICATE_HINT : undefined;
@@ -44,7 +44,7 @@ export function logEvents(
     log.info({ node, role: redis.options.readOnly === true ? 'replica' : 'master' }, 'redis.ready');
   });
   redis.on('close', () => {
-    // Failed attempts to reconnect close too, and so do we.
+    // A failed attempt to reconnect closes too, and so does the gateway itself.
     if (connected && !closing()) log.warn({ node }, 'redis.closed');
     connected = false;
   });

@@ -1,8 +1,8 @@
 import type { Command, Redis } from 'ioredis';
 
 /**
- * Has a node's answer that no slot is served anywhere count as no answer. A node that was reset, or replaced under its
- * old address, knows of no cluster. ioredis believes whichever node it asks, and would end the connections to all others.
+ * Takes a node's answer that no slot is served anywhere for no answer. A node that was reset, or replaced under its old
+ * address, knows of no cluster. ioredis believes whichever node it asks, and would end the connections to all others.
  */
 export function believeMembersOnly(node: Pick<Redis, 'duplicate'>): void {
   const duplicate = node.duplicate.bind(node);

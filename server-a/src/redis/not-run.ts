@@ -5,7 +5,7 @@ import { RedisUnavailable } from './unavailable.js';
 export interface Redirections {
   /** A slot has moved for good. */
   readonly moved: (slot: number, address: string) => void;
-  /** A slot is on its way, and this key is there already, or will be. */
+  /** A slot is moving, and this key is at its new place already, or will be. */
   readonly ask: (address: string) => Route | undefined;
   /** This Redis is no master, or knows of none. */
   readonly notServed: () => void;

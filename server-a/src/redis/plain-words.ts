@@ -1,4 +1,4 @@
-/** What ioredis says of its own inner state, said for those who read the log of a gateway. */
+/** Turns what ioredis reports of its inner state into plain words, for the gateway's log. */
 
 /**
  * ioredis refuses a command with these words when its connection has just ended. It also asks each new connection whether

@@ -52,7 +52,7 @@ export function callOn<T>(
   if (!asking) return link.call(send, read, limitMs, whenLate);
   return link.call(
     (client) => {
-      // In one turn, so nothing comes between the two on their way.
+      // Both are sent in one turn, so no other command comes between them.
       client.asking?.().catch(() => {});
       return send(client);
     },
@@ -66,7 +66,7 @@ export function callOn<T>(
 export interface RedisService extends RedisRoutes {
   /** The time at Redis, roughly: of a cluster, at any of its masters. */
   readonly clock: Pick<RedisClock, 'now'>;
-  /** True while calls can be made with a hope of an answer; of a cluster, for every key. */
+  /** True while a call has a chance of an answer; of a cluster, for every key. */
   readonly usable: boolean;
   /** Reads counters; of a cluster, from all its masters, and undefined where one is away. @throws {RedisUnavailable} */
   mget(keys: readonly string[]): Promise<(string | null | undefined)[]>;
@@ -113,7 +113,7 @@ async function workAgain<T>(
     const pauseMs = tries === 0 ? 0 : Math.min(PAUSE_MS.first * 2 ** (tries - 1), PAUSE_MS.most);
     if (!(error instanceof NotRun) || performance.now() + pauseMs >= deadline) throw error;
     const { route } = error;
-    // A way for this once is used at once: by the time of a pause it would be another one.
+    // A way that holds for this once is used at once: after a pause, the slot may have moved on.
     if (pauseMs > 0 && route === undefined) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     try {
       return await work(route);
@@ -123,7 +123,7 @@ async function workAgain<T>(
   }
 }
 
-/** Work may throw before it has begun: nobody serves the key now. */
+/** Makes a rejection of what work throws before it has begun: it throws where nobody serves the key now. */
 function attempt<T>(work: (route: Route | undefined) => Promise<T>, route: Route | undefined): Promise<T> {
   try {
     return work(route);

@@ -39,7 +39,7 @@ type Unit = [limit: number, lifeSeconds: number, from: number, deadline: number]
 /** Arguments of each command, in the order of the script's header: keys first. */
 export interface ScriptArguments {
   readonly admit: [recordKey: string, counterKey: string, ...Claim];
-  /** The same script with a limit per second: only where the client has one is its bucket a key. */
+  /** The same script with a limit per second: the bucket is a key only where the client has such a limit. */
   readonly admitLimited: [
     recordKey: string,
     counterKey: string,
@@ -48,10 +48,10 @@ export interface ScriptArguments {
     perSecond: number,
   ];
   readonly settle: [recordKey: string, ...Ending];
-  /** The same script with the counter: only where the counter is touched is it a key. */
+  /** The same script with the counter: the counter is a key only where the script touches it. */
   readonly settleNotSent: [recordKey: string, counterKey: string, ...Ending];
   readonly refuse: [recordKey: string, ...Question];
-  /** The same script with the refusal: only where it is to be stored is the count of the client's a key. */
+  /** The same script with the refusal: the count of refusals is a key only where a refusal is to be stored. */
   readonly refuseStored: [recordKey: string, countKey: string, ...Question, ...StoredRefusal];
   readonly quotaConsume: [counterKey: string, ...Unit];
   readonly quotaConsumeLimited: [counterKey: string, bucketKey: string, ...Unit, perSecond: number];
@@ -121,7 +121,7 @@ export function defineScripts(redis: Pick<Redis, 'defineCommand'>): void {
   }
 }
 
-/** Makes a Redis know the scripts already. @throws what Redis or the connection answers */
+/** Loads the scripts into a Redis before they are called. @throws what Redis or the connection answers */
 export async function loadScripts(redis: Pick<Redis, 'script'>): Promise<void> {
   const files = new Set(Object.values(SCRIPTS).map(({ file }) => file));
   await Promise.all([...files].map((file) => redis.script('LOAD', readScript(file))));

@@ -6,7 +6,10 @@
 import type { RedisClient } from './client.js';
 import { callOn, type RedisRoutes, type Route, untilRun, type WhenLate } from './routes.js';
 
-/** When a script may take effect, in Redis's own time: outside it does nothing and tells the time. Milliseconds since 1970. */
+/**
+ * The window in which a script may take effect, in milliseconds since 1970 of Redis's clock: outside it, the script does
+ * nothing and tells the time.
+ */
 export interface Window {
   readonly fromMs: number;
   readonly untilMs: number;
@@ -92,7 +95,7 @@ export type AdmitReply =
 /** A refusal to store. */
 export interface RefuseRequest extends Window {
   readonly recordKey: string;
-  /** Key of the count of the client's stored refusals; touched where this one is to be stored. */
+  /** Key of the count of the client's stored refusals; used only where this refusal is to be stored. */
   readonly countKey: string;
   readonly id: string;
   /** '' = the body could not be read. */
@@ -107,7 +110,7 @@ export interface RefuseRequest extends Window {
   readonly countLifeSeconds: number;
 }
 
-/** The key had no record; `tooMany`: the refusal was to be stored, and is not. */
+/** The key had no record. `tooMany`: the refusal is not stored, because too many of the client's are. */
 export interface Refused {
   readonly status: 'refused';
   readonly tooMany: boolean;
@@ -123,7 +126,7 @@ export type Ending = 'answered' | 'not_sent' | 'held' | 'unknown';
 export interface SettleRequest {
   readonly ending: Ending;
   readonly recordKey: string;
-  /** That the attempt was charged on; touched by `not_sent` alone. */
+  /** The counter that the attempt was charged on; only `not_sent` uses it. */
   readonly counterKey: string;
   readonly owner: string;
   readonly id: string;
@@ -320,7 +323,7 @@ export class Scripts {
     const deadline = performance.now() + (limitMs ?? RESEND_FOR_MS);
     let isSentAnew = false;
     return untilRun(deadline, (route) => {
-      // The limit is for all calls together: what is sent anew has what is left of it.
+      // The limit is for all calls together: a call that is sent anew has the rest of it.
       const hasLess = isSentAnew && limitMs !== undefined;
       isSentAnew = true;
       return this.#call(
@@ -335,7 +338,11 @@ export class Scripts {
   }
 }
 
-/** Reads what `admit` answers. @throws Error for what its header does not name; as the others here */
+/**
+ * Reads what `admit` answers.
+ *
+ * @throws Error for an answer that the script's header does not name; the others here do the same
+ */
 export function readAdmit(raw: unknown): AdmitReply {
   const [status, a, b, c] = fields(raw);
   switch (status) {

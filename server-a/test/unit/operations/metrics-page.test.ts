@@ -11,7 +11,7 @@ import type { RequestState } from '../../../src/request/state.js';
 import { waitFor } from '../../support/wait-for.js';
 
 /** More than a loopback connection holds on its own, at 250 bytes a series. */
-const MANY = 100_000;
+const MANY = 60_000;
 
 interface Served {
   readonly server: Server;
@@ -31,7 +31,7 @@ async function serve(t: ExecutionContext, series: number, sendLimitMs?: number):
   const app = new Koa<RequestState>();
   // Scrapers that hang up.
   app.on('error', () => {});
-  app.use(metricsPage(parts, sendLimitMs));
+  app.use(metricsPage(parts, { sendLimitMs, pauseMs: { least: 1, most: 1 } }));
   const server = createServer(app.callback()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
