@@ -1,21 +1,21 @@
 /**
- * Scrapers in a process of their own, each asking again as soon as it has its page.
+ * Scrapers in a process of their own, each asking again as soon as it has its page. Plain JavaScript, so that no loader
+ * runs beside them.
  *
- *     node bench/scraper-process.mjs <port> <how many> <encoding that they accept>
- *
- * They read into one buffer and make nothing of the bytes: on a small machine the senders wait for their CPU. Plain
- * JavaScript, so that no loader runs beside them. Prints `begun` when all have had a page; ends at SIGTERM, after printing
- * how many pages were given since, and of how many bytes.
+ * They are told by the channel when to begin, with `{ port, count, encoding }`, and answer `begun` when all have had a
+ * page; `stop` ends them, and is answered with `{ pages, pageBytes }`: how many came since, and of how many bytes. One
+ * process serves a whole benchmark, so that none starts while senders are measured. It reads into one buffer and makes
+ * nothing of the bytes: on a small machine the senders wait for its CPU.
  */
 import { connect } from 'node:net';
 
-const [port, count] = process.argv.slice(2, 4).map(Number);
-const request = `GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${process.argv[4]}\r\n\r\n`;
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
+let sockets = [];
 let pages = 0;
 let pageBytes = 0;
 
-function scrape() {
+function scrape({ port, count, encoding }) {
+  const request = `GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${encoding}\r\n\r\n`;
   /** Bytes of the page that are still to come; undefined = its head is. */
   let missing;
   const take = (length) => {
@@ -33,15 +33,22 @@ function scrape() {
     if (missing > 0) return true;
     missing = undefined;
     pages += 1;
-    if (pages === count) process.stdout.write('begun\n');
+    if (pages === count) process.send('begun');
     socket.write(request);
     return true;
   };
   const socket = connect({ host: '127.0.0.1', port, onread: { buffer, callback: take } });
   socket.write(request);
+  sockets.push(socket);
 }
 
-process.on('SIGTERM', () => {
-  process.stdout.write(`ended ${pages - count} ${pageBytes}\n`, () => process.exit(0));
+process.on('message', (message) => {
+  if (message === 'stop') {
+    for (const socket of sockets) socket.destroy();
+    process.send({ pages: pages - sockets.length, pageBytes });
+    sockets = [];
+    return;
+  }
+  pages = 0;
+  for (let n = 0; n < message.count; n += 1) scrape(message);
 });
-for (let n = 0; n < count; n += 1) scrape();

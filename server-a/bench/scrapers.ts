@@ -1,10 +1,11 @@
 /** What scrapers cost the senders. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as yup from 'yup';
 import type { Bench, Outcome } from './experiment.js';
 import { runLoad } from './load.js';
 import { ratio, type Slice, slice, spread } from './measure.js';
@@ -17,6 +18,7 @@ const CLIENTS = 20_000;
 const CONNECTIONS = 64;
 /** As long as the gateway's rarest regular work, the gauges of quota, is apart: each slice has it once. */
 const SLICE_MS = 5000;
+const pathOf = (script: string): string => fileURLToPath(new URL(script, import.meta.url));
 const keyOf = (n: number): string => `another_key_${n}_0000000000`;
 
 /** What goes on beside the senders. The control scrapes another process, for as many bytes as the plain pages have. */
@@ -28,6 +30,9 @@ const BESIDE = {
 } as const;
 type Beside = keyof typeof BESIDE;
 const VARIANTS = ['alone', 'gzip', 'plain', 'control'] as const satisfies readonly Beside[];
+
+const scraped = yup.object({ pages: yup.number().required(), pageBytes: yup.number().required() }).required();
+type Scraped = yup.InferType<typeof scraped>;
 
 /** The slices of one variant, and what was scraped meanwhile. */
 interface Measured {
@@ -133,77 +138,75 @@ async function inTurn(
 ): Promise<Readonly<Record<Beside, Measured>>> {
   const none = (): Measured => ({ slices: [], pages: 0, seconds: 0, pageBytes: 0 });
   const measured = { alone: none(), gzip: none(), plain: none(), control: none() };
-  const first = await startScrapers(target.port, 'identity');
-  const { pageBytes } = await first.stop();
+  const scrapers = new Scrapers();
+  await scrapers.begin(target.port, BESIDE.plain.encoding);
+  const { pageBytes } = await scrapers.stop();
   const control = await startControl(pageBytes, pauseMs);
   try {
     for (let round = 1; round <= bench.rounds; round += 1) {
       const order = VARIANTS.map((variant) => ({ variant, rank: Math.random() }));
       for (const { variant } of order.sort((a, b) => a.rank - b.rank)) {
         const beside = BESIDE[variant];
-        const port = variant === 'control' ? control.port : target.port;
-        const process = beside && (await startScrapers(port, beside.encoding));
-        const startedAt = performance.now();
+        if (beside) await scrapers.begin(variant === 'control' ? control.port : target.port, beside.encoding);
         const one = await slice({ ...load(target), ratePerSecond }, bench.quick ? bench.sliceMs : SLICE_MS);
-        const seconds = (performance.now() - startedAt) / 1000;
-        const scraped = await process?.stop();
         const sum = measured[variant];
+        if (beside) {
+          const { pages, pageBytes } = await scrapers.stop();
+          sum.pages += pages;
+          sum.pageBytes = pageBytes;
+        }
         sum.slices.push(one);
-        sum.pages += scraped?.pages ?? 0;
-        sum.seconds += seconds;
-        sum.pageBytes = scraped?.pageBytes ?? 0;
+        sum.seconds += one.seconds;
         bench.progress(
           `round ${round}/${bench.rounds}  ${variant.padEnd(8)} p50 ${one.p50Ms.toFixed(2)}  p99 ${one.p99Ms.toFixed(2)} ms`,
         );
       }
     }
   } finally {
+    scrapers.end();
     control.stop();
   }
   return measured;
 }
 
-function start(script: string, args: readonly string[]): { child: ChildProcess; output: () => string } {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
+/** The process of the scrapers. */
+class Scrapers {
+  readonly #child = fork(pathOf('scraper-process.mjs'), { execArgv: [] });
+  readonly #failed = once(this.#child, 'exit').then(() => {
+    throw new Error('the scrapers have failed');
   });
-  return { child, output: () => output };
-}
 
-/** Waits until a process has printed a line with this. @throws Error when it ends before */
-async function untilPrinted(
-  { child, output }: ReturnType<typeof start>,
-  what: RegExp,
-): Promise<RegExpExecArray> {
-  for (;;) {
-    const found = what.exec(output());
-    if (found !== null) return found;
-    if (child.exitCode !== null) throw new Error(`ended without ${what}: ${output()}`);
-    await Promise.race([
-      child.stdout === null ? undefined : once(child.stdout, 'data'),
-      once(child, 'close'),
-    ]);
+  constructor() {
+    // At the end nobody waits for an answer.
+    this.#failed.catch(() => {});
+  }
+
+  /** Begins to scrape, and waits until each has had a page. */
+  async begin(port: number, encoding: string): Promise<void> {
+    await this.#ask({ port, count: SCRAPERS, encoding });
+  }
+
+  /** Ends the scraping. Returns how many pages were given since all had one, and of how many bytes. */
+  async stop(): Promise<Scraped> {
+    return scraped.validate(await this.#ask('stop'));
+  }
+
+  end(): void {
+    this.#child.kill();
+  }
+
+  /** @throws Error when the process ends instead of answering */
+  async #ask(message: string | object): Promise<unknown> {
+    const answer = once(this.#child, 'message');
+    this.#child.send(message);
+    const [answered] = await Promise.race([answer, this.#failed]);
+    return answered;
   }
 }
 
-/** Starts them, and waits until each has had a page: their own start takes more CPU than a page. */
-async function startScrapers(port: number, encoding: string) {
-  const started = start('scraper-process.mjs', [String(port), String(SCRAPERS), encoding]);
-  await untilPrinted(started, /^begun$/m);
-  return {
-    stop: async (): Promise<{ pages: number; pageBytes: number }> => {
-      started.child.kill('SIGTERM');
-      const [, pages, bytes] = await untilPrinted(started, /^ended (\d+) (\d+)$/m);
-      return { pages: Number(pages), pageBytes: Number(bytes) };
-    },
-  };
-}
-
 async function startControl(bytes: number, pauseMs: number): Promise<{ port: number; stop: () => void }> {
-  const started = start('static-pages.mjs', [String(bytes), String(pauseMs)]);
-  const [, port] = await untilPrinted(started, /^(\d+)$/m);
-  return { port: Number(port), stop: () => void started.child.kill('SIGTERM') };
+  const args = [pathOf('static-pages.mjs'), String(bytes), String(pauseMs)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = await once(child.stdout, 'data');
+  return { port: Number(String(port)), stop: () => void child.kill() };
 }

@@ -7,7 +7,7 @@ import { ClientCounter, ClientGauge, escaped, labelText } from './metric-series.
 const LINES_PER_TURN = 500;
 
 /**
- * Yields the page of a registry in pieces, one for each turn of the event loop. Each value is that of the moment at which
+ * Yields the page of a registry in pieces, at most one for each turn of the event loop. Each value is that of the moment at which
  * its line is written.
  */
 export async function* metricsText(registry: Registry): AsyncGenerator<string> {
@@ -32,6 +32,8 @@ export async function* metricsText(registry: Registry): AsyncGenerator<string> {
         await turnOfTheLoop();
       }
     } else {
+      // What Node.js says of itself takes up to half a millisecond a metric, and 1.5 ms in all.
+      await turnOfTheLoop();
       const { type, values } = await metric.get();
       text += headOf(name, String(type), help);
       for (const sample of values) {

@@ -6,12 +6,6 @@ import { NotRun, type RedisService, type Route } from './routes.js';
 import { slotOf } from './slots.js';
 import { RedisUnavailable } from './unavailable.js';
 
-/**
- * Milliseconds before the cluster is asked where its slots are, after a redirection and while a slot has no master that
- * answers. Only one question is under way at a time, so that gateways that lose a master together do not storm the others.
- */
-const REFRESH_MS = { least: 150, chance: 150 };
-
 /** When a redirection names a node without a connection: milliseconds for which that connection counts as on its way. */
 const AWAITED_FOR_MS = 1000;
 
@@ -21,22 +15,28 @@ const AWAITED_FOR_MS = 1000;
  */
 const ALL_MASTERS_FOR_MS = 3000;
 
-/**
- * How many keys are tried, to find one that lives on a master. Most likely even a master with one slot in a thousand has
- * one.
- */
+/** How many keys are tried to find one that lives on a master: most likely, even one slot in a thousand has one. */
 const READINESS_KEYS = 5000;
+
+/** A pause of at least so many milliseconds, and of up to so many more, by chance. */
+export interface RefreshPause {
+  readonly least: number;
+  readonly chance: number;
+}
 
 /** What this is made of. */
 export interface ClusterLinksParts {
   readonly cluster: Cluster;
   /** Makes the link to a node. @param translate turns what Redis answers as an error into what is thrown */
   readonly linkTo: (node: Redis, translate: (error: Error) => Error) => RedisLink;
+  /** The pause before the cluster is asked where its slots are. */
+  readonly refreshMs: RefreshPause;
 }
 
 /** The links to a cluster's nodes, each with its own clock, and the way from a key to its master. */
 export class ClusterLinks implements RedisService {
   readonly #cluster: Cluster;
+  readonly #refreshMs: RefreshPause;
   /** By host and port. Replicas are among them: a replica that becomes master then has its connection already. */
   readonly #links = new Map<string, RedisLink>();
   readonly #nodes = new Map<string, Redis>();
@@ -57,8 +57,9 @@ export class ClusterLinks implements RedisService {
 
   readonly clock = { now: (): number | undefined => this.#anyMaster()?.clock.now() };
 
-  constructor({ cluster, linkTo }: ClusterLinksParts) {
+  constructor({ cluster, linkTo, refreshMs }: ClusterLinksParts) {
     this.#cluster = cluster;
+    this.#refreshMs = refreshMs;
     cluster.on('+node', (node: Redis) => this.#add(node, linkTo));
     cluster.on('-node', (node: Redis) => this.#remove(node));
     cluster.on('refresh', () => this.#refreshed());
@@ -227,7 +228,7 @@ export class ClusterLinks implements RedisService {
           if (!this.usable) this.#refreshSoon();
         });
       },
-      REFRESH_MS.least + Math.random() * REFRESH_MS.chance,
+      this.#refreshMs.least + Math.random() * this.#refreshMs.chance,
     );
     this.#refreshTimer.unref();
   }

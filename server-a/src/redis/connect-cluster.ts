@@ -6,7 +6,7 @@ import { KnownProblems } from '../connection/known-problems.js';
 import type { TlsOptions } from '../connection/tls-context.js';
 import { writeCoalescerOf } from '../connection/write-coalescer.js';
 import type { Log } from '../logging/log.js';
-import { ClusterLinks } from './cluster-links.js';
+import { ClusterLinks, type RefreshPause } from './cluster-links.js';
 import { connectorWith } from './connector.js';
 import { RedisLink } from './link.js';
 import { logEvents } from './log-events.js';
@@ -21,6 +21,12 @@ const SLOTS_INTERVAL_MS = 10_000;
 const SLOTS_TIMEOUT_MS = 700;
 
 /**
+ * Milliseconds before the cluster is asked where its slots are, after a redirection and while a slot has no master that
+ * answers. Only one question is under way at a time, so that gateways that lose a master together do not storm the others.
+ */
+const REFRESH_MS: RefreshPause = { least: 150, chance: 150 };
+
+/**
  * Connects to a cluster, in the background and for ever.
  *
  * ioredis's client finds the nodes and knows the slots. Commands are not sent through it but to the node of their key: when
@@ -29,12 +35,14 @@ const SLOTS_TIMEOUT_MS = 700;
  *
  * @param urls REDIS_URL: some of the nodes; user and password of the first hold for all
  * @param timeoutMs milliseconds that a call waits for its reply
+ * @param refreshMs the pause before the cluster is asked where its slots are; production has the default
  */
 export function connectRedisCluster(
   urls: string,
   tls: TlsOptions,
   timeoutMs: number,
   log: Log,
+  refreshMs = REFRESH_MS,
 ): ClusterLinks {
   const cluster = new Cluster(addressesOf(urls, DEFAULT_PORTS.redis), {
     redisOptions: {
@@ -55,6 +63,7 @@ export function connectRedisCluster(
   const problems = new KnownProblems();
   const links = new ClusterLinks({
     cluster,
+    refreshMs,
     linkTo: (node, translate) => {
       defineScripts(node);
       endWhenSilent(node);

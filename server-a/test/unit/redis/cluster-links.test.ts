@@ -9,7 +9,11 @@ test('cluster links: ioredis makes a second connection to a node -> the first is
   const server = await startFakeRedis(() => undefined);
   t.teardown(() => server.close());
   const cluster = new Cluster([{ host: '127.0.0.1', port: server.port }], { lazyConnect: true });
-  const links = new ClusterLinks({ cluster, linkTo: (node) => new RedisLink(node, 500) });
+  const links = new ClusterLinks({
+    cluster,
+    refreshMs: { least: 150, chance: 150 },
+    linkTo: (node) => new RedisLink(node, 500),
+  });
   t.teardown(() => links.close());
   let ends = 0;
   const add = (): void => {

@@ -4,6 +4,7 @@
  * Over 250 lines: a list, one test for each thing that a node may say.
  */
 import test, { type ExecutionContext } from 'ava';
+import type { RefreshPause } from '../../../src/redis/cluster-links.js';
 import { connectRedisCluster } from '../../../src/redis/connect-cluster.js';
 import { NotRun } from '../../../src/redis/routes.js';
 import { slotOf } from '../../../src/redis/slots.js';
@@ -13,6 +14,9 @@ import { logInto } from '../../support/log-into.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const SLOTS = 16_384;
+
+/** Has the gateway ask often where the slots are. */
+const SOON: RefreshPause = { least: 5, chance: 5 };
 
 /** Answers CLUSTER SLOTS: all slots belong to the first of these nodes, and the others are its replicas. */
 const allAt = (...nodes: readonly FakeRedis[]): FakeReply => [
@@ -39,10 +43,9 @@ async function clusterOf(t: ExecutionContext, count: number, timeoutMs = 500) {
     answers: (next: typeof answer) => {
       answer = next;
     },
-    connect: (...seeds: readonly FakeRedis[]) => {
-      const urls = seeds.map(({ address }) => `redis://${address}`).join(',');
+    connect: (seed: FakeRedis, refreshMs?: RefreshPause) => {
       const { log, lines } = logInto('info');
-      const links = connectRedisCluster(urls, {}, timeoutMs, log);
+      const links = connectRedisCluster(`redis://${seed.address}`, {}, timeoutMs, log, refreshMs);
       t.teardown(() => links.close());
       return { links, lines };
     },
@@ -85,7 +88,7 @@ test('redis cluster: a node that was reset names no slots -> not believed; the c
     if (command !== 'CLUSTER SLOTS') return undefined;
     return isReset && port === replica.port ? [] : allAt(master, replica);
   });
-  const { links, lines } = connect(master);
+  const { links, lines } = connect(master, SOON);
   await waitFor('a connection', () => links.usable && links.routeOf('key'));
   const { link } = links.routeOf('key');
   isReset = true;
@@ -97,7 +100,7 @@ test('redis cluster: a node that was reset names no slots -> not believed; the c
       t.is(links.routeOf('key').link, link);
       return asked(replica) > before + 2;
     },
-    { withinMs: 60_000, everyMs: 50 },
+    { withinMs: 60_000, everyMs: 5 },
   );
   t.true(links.usable);
   t.false(lines.some(({ message }) => message === 'redis.closed'));
@@ -113,7 +116,7 @@ test('redis cluster: a slot moves to a master that joined just now -> waited for
       return new Error(`MOVED 12539 ${joined.address}`);
     return command === 'CLUSTER SLOTS' ? allAt(hasMoved ? joined : old) : undefined;
   });
-  const { links } = connect(old);
+  const { links } = connect(old, SOON);
   await waitFor('a connection', () => links.usable && links.routeOf('key'));
   hasMoved = true;
   const answer = await waitFor(
@@ -162,7 +165,7 @@ test('redis cluster: every node is gone, and others come in their place -> found
   if (seed === undefined || old === undefined || young === undefined) throw new Error('no nodes');
   let master = old;
   answers((command) => (command === 'CLUSTER SLOTS' ? allAt(master) : undefined));
-  const { links } = connect(seed);
+  const { links } = connect(seed, SOON);
   await waitFor('a connection', () => links.usable && links.routeOf('key'));
   master = young;
   await old.close();
@@ -232,7 +235,7 @@ test('redis cluster: nodes name each other by host name -> reached by name, so t
       ],
     ];
   });
-  const { links, lines } = connect(old);
+  const { links, lines } = connect(old, SOON);
   await waitFor('a connection', () => links.usable && links.routeOf('key'));
   t.true(lines.some(({ message, node }) => message === 'redis.ready' && node === `localhost:${old.port}`));
   hasMoved = true;
