@@ -6,7 +6,7 @@ import type { Publisher } from '../rabbitmq/publisher.js';
 import type { RedisService } from '../redis/routes.js';
 import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
-import { countReader, gzipPage, PlainPages } from './page-bytes.js';
+import { countReader, GzipPages, PlainPages } from './page-bytes.js';
 import { type RunPause, SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
@@ -44,10 +44,10 @@ export function metricsPage(
     metrics.rabbitmqBlocked.set(rabbitmq.unusable === 'blocked' ? 1 : 0);
     return metricsText(metrics.registry);
   };
-  const plainPages = new PlainPages();
+  const [plainPages, gzipPages] = [new PlainPages(), new GzipPages()];
   const pages = {
     identity: new SharedRun(() => plainPages.make(texts()), pauseMs),
-    gzip: new SharedRun(() => gzipPage(texts()), pauseMs),
+    gzip: new SharedRun(() => gzipPages.make(texts()), pauseMs),
   };
   return async function metricsPage(ctx) {
     const { res } = ctx;

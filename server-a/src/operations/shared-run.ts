@@ -4,9 +4,9 @@ export interface RunPause {
   readonly most: number;
 }
 
-const PAUSE_MS: RunPause = { least: 250, most: 1000 };
+const PAUSE_MS: RunPause = { least: 250, most: 2000 };
 /** A pause is this many times as long as the run before it. */
-const PAUSE_PER_RUN = 20;
+const PAUSE_PER_RUN = 50;
 
 /**
  * Some work for many who ask at once: one run serves all who asked before it began, and runs keep a distance, so that

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { countReader, gzipPage, type Page, PlainPages } from '../../../src/operations/page-bytes.js';
+import { countReader, GzipPages, type Page, PlainPages } from '../../../src/operations/page-bytes.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const texts = (...pieces: readonly string[]): AsyncIterable<string> => Readable.from(pieces);
@@ -22,17 +22,29 @@ const PIECES = [
 ];
 
 test('gzip page: pieces of many sizes -> read back as they were', async (t) => {
-  const page = await gzipPage(texts(...PIECES));
+  const page = await new GzipPages().make(texts(...PIECES));
   t.is(gunzipSync(bytesOf(page)).toString(), PIECES.join(''));
   t.true(bytesOf(page).length < PIECES.join('').length / 4);
 });
 
+test('gzip pages: of several parts, with a text that is larger than a part, one after the other -> read back as they were', async (t) => {
+  const pages = new GzipPages();
+  const large = Array.from({ length: 60_000 }, (_, n) => `series{client="${n}"} 1\n`).join('');
+  for (const pieces of [
+    [...PIECES, large, ...PIECES, large],
+    PIECES,
+    Array<string>(40).fill('x'.repeat(30_000)),
+  ]) {
+    t.is(gunzipSync(bytesOf(await pages.make(texts(...pieces)))).toString(), pieces.join(''));
+  }
+});
+
 test('gzip page: nothing -> an empty page', async (t) => {
-  t.is(gunzipSync(bytesOf(await gzipPage(texts()))).length, 0);
+  t.is(gunzipSync(bytesOf(await new GzipPages().make(texts()))).length, 0);
 });
 
 for (const [what, make] of [
-  ['gzip page', gzipPage],
+  ['gzip page', (pieces: AsyncIterable<string>) => new GzipPages().make(pieces)],
   ['plain page', (pieces: AsyncIterable<string>) => new PlainPages().make(pieces)],
 ] as const) {
   test(`${what}: the text cannot be made -> said, and not half a page`, async (t) => {
