@@ -117,7 +117,7 @@ export class Admission {
 
   /**
    * Takes a unit for a request without a key. A unit whose reply comes too late for its request is given back in the
-   * background; where the connection ends without a reply, the unit may stay taken.
+   * background, also by a shutdown; where the connection ends without a reply, the unit may stay taken.
    */
   consume(sender: Sender, deadline: number): Promise<Consumed | Exceeded | Throttled> {
     const { scripts, settlement, names } = this.#parts;
@@ -139,11 +139,8 @@ export class Admission {
           rate: this.#rateOf(client),
         };
         const giveBackLate = (late: Promise<ConsumeReply>): void => {
-          late.then(
-            ({ status }) =>
-              status === 'consumed' ? settlement.refund(sender, counterKey, undefined) : undefined,
-            () => {},
-          );
+          const isTaken = late.then(({ status }) => status === 'consumed');
+          void settlement.refundLate(sender, counterKey, isTaken);
         };
         return scripts.consume(request, limitMs, route, giveBackLate).then((reply) => {
           if (reply.status === 'not_now' || reply.status === 'throttled') return reply;

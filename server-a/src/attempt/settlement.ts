@@ -47,7 +47,7 @@ export class Settlement {
   readonly #log: Log;
   /** Writes whose first try has failed. */
   readonly #waiting = new Set<Subject>();
-  /** First tries that have no reply yet. Where a publish ended late no request waits for them, so a shutdown must. */
+  /** First tries and late charges that have no reply yet. No request may wait for them any more, so a shutdown must. */
   #underWay = 0;
   #onIdle = (): void => {};
   readonly #sleepers = new Set<() => void>();
@@ -180,17 +180,32 @@ export class Settlement {
     }
   }
 
+  /**
+   * Gives back, in the background, the unit of a charge whose reply came too late for its request, if it took one. A
+   * shutdown waits for the reply.
+   *
+   * @param late tells whether a unit was taken; it may reject
+   */
+  async refundLate(sender: Sender, counterKey: string, late: Promise<boolean>): Promise<void> {
+    this.#underWay += 1;
+    const isTaken = await late.catch(() => false);
+    if (isTaken) await this.refund(sender, counterKey, undefined);
+    this.#ended();
+  }
+
   /** Waits for what Redis says of a write after its limit, and makes the write again where it was certainly not made. */
   async #endLate(subject: Subject, write: Write, late: Promise<void>): Promise<void> {
-    this.#waiting.add(subject);
+    // Where the write is a repeated one, the same subject stands there already, and goes when its retry is over.
+    const awaited = { ...subject };
+    this.#waiting.add(awaited);
     try {
       await late;
-      this.#waiting.delete(subject);
+      this.#waiting.delete(awaited);
     } catch (error) {
       // Not where a shutdown that was cut short has given it up already.
-      const isNews = this.#waiting.delete(subject);
-      if (isNews && mayHaveRun(error)) this.#giveUp(subject, error);
-      else if (isNews) this.#goOn(subject, write, error);
+      const isNews = this.#waiting.delete(awaited);
+      if (isNews && mayHaveRun(error)) this.#giveUp(awaited, error);
+      else if (isNews) this.#goOn(awaited, write, error);
     }
     if (this.#isIdle) this.#onIdle();
   }

@@ -17,7 +17,7 @@ export interface Series {
 class SeriesStore {
   readonly #name: string;
   readonly #labelNames: readonly string[];
-  readonly #byKey = new Map<string, Series>();
+  #byKey = new Map<string, Series>();
   /** By the object that a caller uses again and again. */
   #byLabels = new WeakMap<object, Series>();
 
@@ -43,11 +43,12 @@ class SeriesStore {
   }
 
   clear(): void {
-    this.#byKey.clear();
+    // Not emptied: whoever reads it would come to the series that are set anew, a second time.
+    this.#byKey = new Map();
     this.#byLabels = new WeakMap();
   }
 
-  /** All of them, one by one; series that come or go meanwhile may be among them or not. */
+  /** All of them, one by one, each once; series that come or go meanwhile may be among them or not. */
   all(): IterableIterator<Series> {
     return this.#byKey.values();
   }

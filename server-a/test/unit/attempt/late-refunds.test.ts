@@ -72,3 +72,45 @@ test('refund: a shutdown is cut short before Redis says what became of it -> log
   await new Promise((resolve) => setTimeout(resolve, 50));
   t.deepEqual([refunds(bench), bench.logged.length], [1, 1]);
 });
+
+/** As {@link refundedLate}, but for a first try that certainly did not run: a later try is the one without an answer. */
+async function repeatedLate(t: ExecutionContext) {
+  useVirtualClock(t);
+  const bench = await AdmissionBench.create({ timeoutMs: LIMIT_MS });
+  const sender = newSender();
+  const consumed = await bench.admission.consume(sender, soon());
+  if (consumed.status !== 'consumed') throw new Error(consumed.status);
+  const { counterKey } = consumed;
+  let answer = (_error: Error): void => {};
+  let isLate = false;
+  bench.fate = async () => {
+    bench.fate = async () => {
+      bench.fate = (next) => next.run();
+      isLate = true;
+      await new Promise((_resolve, reject) => {
+        answer = reject;
+      });
+    };
+    throw new ReplyError('OOM command not allowed');
+  };
+  await bench.settlement.refund(sender, counterKey, ID, LIMIT_MS);
+  await waitFor('the second try', () => isLate);
+  await new Promise((resolve) => setTimeout(resolve, 2 * LIMIT_MS));
+  return { bench, used: () => bench.used(counterKey), answer };
+}
+
+test('refund: Redis says after the limit that a repeated one did not run -> given back once more', async (t) => {
+  const { bench, used, answer } = await repeatedLate(t);
+  t.is(bench.settlement.waiting, 1);
+  answer(new ReplyError('OOM command not allowed'));
+  await waitFor('the end', () => bench.settlement.waiting === 0);
+  t.deepEqual([refunds(bench), await used(), bench.logged], [3, 0, []]);
+});
+
+test('refund: the connection ends after the limit of a repeated one -> a shutdown waits for it, and it is logged', async (t) => {
+  const { bench, answer } = await repeatedLate(t);
+  const drained = bench.settlement.drain();
+  answer(new Error('Connection is closed.'));
+  t.deepEqual(await drained, { givenUp: 1 });
+  t.deepEqual([refunds(bench), bench.logged.length], [2, 1]);
+});

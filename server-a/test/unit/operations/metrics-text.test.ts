@@ -124,3 +124,25 @@ test('metrics text: 60,000 series -> the event loop turns a hundred times meanwh
   t.true(turns > 100, `${turns}`);
   for (const piece of pieces) t.true(piece.length < 64 * 1024);
 });
+
+test('metrics text: a gauge is reset and set anew while it is written -> no series stands there twice', async (t) => {
+  const registry = new Registry();
+  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers: [registry] });
+  const setAll = (): void => {
+    for (let n = 0; n < 2000; n += 1) gauge.set({ client: `${n}` }, n);
+  };
+  setAll();
+  const pieces: string[] = [];
+  for await (const piece of metricsText(registry)) {
+    // A reload comes behind the first piece.
+    if (pieces.length === 0) {
+      gauge.reset();
+      setAll();
+    }
+    pieces.push(piece);
+  }
+  t.true(pieces.length > 1);
+  const lines = pieces.join('').match(/^g\{.*$/gm) ?? [];
+  t.is(lines.length, 2000);
+  t.is(new Set(lines).size, 2000);
+});
