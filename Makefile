@@ -17,7 +17,7 @@ help: ## Show this list
 run: setup $(MAIN) ## Serve on :8000, with a Redis and a RabbitMQ, until Ctrl-C (Docker is not needed)
 	@cd server-a && exec node --import tsx dev/run.ts
 
-unit: setup ## Run the unit tests: no services, no build, about ten seconds (ARGS='--watch')
+unit: setup ## Run the unit tests: no services, no build, under ten seconds (ARGS='--watch')
 	npm run unit -w server-a -- $(ARGS)
 
 test: setup-with-services $(MAIN) ## Run all tests, on a private Redis and RabbitMQ, and each fault for a moment

@@ -48,16 +48,16 @@ test('summary: clients and providers -> states, masked keys, quotas, aliases, fi
   t.deepEqual(config_fingerprint, config.registry.fingerprints);
 });
 
-test('summary: 10,000 clients and a limit of 20 -> 20 listed, and how many more there are', (t) => {
-  const summary = configSummary(configOf(many(10_000)), 20);
+test('summary: 1,000 clients and a limit of 20 -> 20 listed, and how many more there are', (t) => {
+  const summary = configSummary(configOf(many(1000)), 20);
   t.is(summary.clients.listed.length, 20);
-  t.is(summary.clients.not_listed, 9980);
+  t.is(summary.clients.not_listed, 980);
   t.true(JSON.stringify(summary).length < 8000);
 });
 
-test('summary: 10,000 clients and no limit -> each has its line in the text', (t) => {
-  const text = configText(configSummary(configOf(many(10_000))));
-  t.is(text.split('\n').filter((line) => line.startsWith('  Client ')).length, 10_000);
+test('summary: 1,000 clients and no limit -> each has its line in the text', (t) => {
+  const text = configText(configSummary(configOf(many(1000))));
+  t.is(text.split('\n').filter((line) => line.startsWith('  Client ')).length, 1000);
 });
 
 test('summary: every variable that is no secret and no path -> its value is in the text', (t) => {
