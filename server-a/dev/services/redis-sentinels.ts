@@ -48,9 +48,7 @@ export async function startRedisSentinels(dataDir: string): Promise<RedisSentine
     );
   }
   const ports = await Promise.all(Array.from({ length: 3 }, () => findFreePort()));
-  const sentinels = await Promise.all(
-    ports.map((port) => sentinelProcess(dataDir, port, nodes[0]?.port ?? 0)),
-  );
+  const sentinels = await Promise.all(ports.map((port) => sentinelOf(dataDir, port, nodes[0]?.port ?? 0)));
   const kill = async (): Promise<void> => {
     await Promise.all([...nodes, ...sentinels].map((server) => server.kill()));
   };
@@ -81,22 +79,29 @@ export async function startRedisSentinels(dataDir: string): Promise<RedisSentine
   };
 }
 
-async function sentinelProcess(dataDir: string, port: number, masterPort: number): Promise<ServiceProcess> {
-  const directory = join(dataDir, `sentinel-${port}`);
+function sentinelOf(dataDir: string, port: number, masterPort: number): Promise<ServiceProcess> {
+  return sentinelProcess(join(dataDir, `sentinel-${port}`), port, [
+    `sentinel monitor ${MASTER} 127.0.0.1 ${masterPort} 2`,
+    `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${MASTER} 6000`,
+  ]);
+}
+
+/**
+ * Returns a sentinel on 127.0.0.1, not started yet.
+ *
+ * @param directory where its configuration and its log are written
+ * @param settings lines of its configuration, besides address and directory
+ */
+export async function sentinelProcess(
+  directory: string,
+  port: number,
+  settings: readonly string[],
+): Promise<ServiceProcess> {
   await mkdir(directory, { recursive: true });
   const config = join(directory, 'sentinel.conf');
-  await writeFile(
-    config,
-    [
-      `port ${port}`,
-      'bind 127.0.0.1',
-      `dir ${directory}`,
-      `sentinel monitor ${MASTER} 127.0.0.1 ${masterPort} 2`,
-      `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
-      `sentinel failover-timeout ${MASTER} 6000`,
-      '',
-    ].join('\n'),
-  );
+  const lines = [`port ${port}`, 'bind 127.0.0.1', `dir ${directory}`, ...settings, ''];
+  await writeFile(config, lines.join('\n'));
   return new ServiceProcess({
     name: 'Redis Sentinel',
     port,

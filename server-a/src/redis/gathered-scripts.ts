@@ -26,23 +26,17 @@ type Waiting = Asked | Ended;
 /** A key to admit or to refuse. */
 type Asked = Admitting | Refusing;
 
-interface Admitting {
-  readonly kind: 'admit';
-  readonly request: AdmitRequest;
+interface Asking<Kind extends string, Request, Reply> {
+  readonly kind: Kind;
+  readonly request: Request;
   readonly limitMs: number;
   readonly route: Route;
-  readonly resolve: (reply: AdmitReply) => void;
+  readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface Refusing {
-  readonly kind: 'refuse';
-  readonly request: RefuseRequest;
-  readonly limitMs: number;
-  readonly route: Route;
-  readonly resolve: (reply: RefuseReply) => void;
-  readonly reject: (error: unknown) => void;
-}
+type Admitting = Asking<'admit', AdmitRequest, AdmitReply>;
+type Refusing = Asking<'refuse', RefuseRequest, RefuseReply>;
 
 /** An attempt to end. */
 interface Ended {

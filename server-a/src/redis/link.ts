@@ -140,7 +140,7 @@ export class RedisLink implements RedisService {
 
   /**
    * Refuses calls until Redis is heard again. One question is sent for that, behind the unanswered calls. Its answer, also
-   * an error, says that Redis is back. Without an answer ioredis ends the connection and makes a new one.
+   * an error, says that Redis is back. Without an answer the silence watch ends the connection, and ioredis makes a new one.
    */
   readonly #fallSilent = (): void => {
     if (this.#silent) return;

@@ -1,13 +1,13 @@
 /** Redis Cluster and Sentinel that take only TLS connections with a certificate, and users with a password. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { Redis } from 'ioredis';
 import { findFreePort } from '../../dev/services/free-port.js';
-import { answersPing, startRedisServer } from '../../dev/services/redis-server.js';
-import { ServiceProcess } from '../../dev/services/service-process.js';
+import { sentinelProcess } from '../../dev/services/redis-sentinels.js';
+import { startRedisServer } from '../../dev/services/redis-server.js';
 import { Authority } from '../support/certificates.js';
 import { newBody, Site } from '../support/site.js';
 
@@ -105,39 +105,18 @@ test('secured: sentinels and a master with TLS by name, each with users and pass
   });
   t.teardown(() => redis.kill());
   const [port, sentinelPort] = [await findFreePort(), await findFreePort()];
-  const directory = join(folder, 'sentinel');
-  await mkdir(directory);
-  const config = join(directory, 'sentinel.conf');
-  await writeFile(
-    config,
-    [
-      `port ${port}`,
-      'bind 127.0.0.1',
-      `dir ${directory}`,
-      `tls-port ${sentinelPort}`,
-      'tls-replication yes',
-      ...Object.entries(TLS).map((entry) => entry.join(' ')),
-      'sentinel resolve-hostnames yes',
-      'sentinel announce-hostnames yes',
-      `sentinel monitor mymaster localhost ${tlsPort} 1`,
-      'sentinel auth-user mymaster gateway',
-      `sentinel auth-pass mymaster ${PASSWORD}`,
-      `user watcher on >${SENTINEL_PASSWORD} ~* &* +@all`,
-      `user ${NOBODY.join(' ')}`,
-      '',
-    ].join('\n'),
-  );
-  const sentinel = new ServiceProcess({
-    name: 'Redis Sentinel',
-    port,
-    command: 'redis-server',
-    args: [config, '--sentinel'],
-    env: process.env,
-    logFile: join(directory, 'sentinel.log'),
-    probe: () => answersPing(port),
-    readyWithinMs: 20_000,
-    stopWithinMs: 5000,
-  });
+  const sentinel = await sentinelProcess(join(folder, 'sentinel'), port, [
+    `tls-port ${sentinelPort}`,
+    'tls-replication yes',
+    ...Object.entries(TLS).map((entry) => entry.join(' ')),
+    'sentinel resolve-hostnames yes',
+    'sentinel announce-hostnames yes',
+    `sentinel monitor mymaster localhost ${tlsPort} 1`,
+    'sentinel auth-user mymaster gateway',
+    `sentinel auth-pass mymaster ${PASSWORD}`,
+    `user watcher on >${SENTINEL_PASSWORD} ~* &* +@all`,
+    `user ${NOBODY.join(' ')}`,
+  ]);
   await sentinel.start();
   t.teardown(() => sentinel.kill());
   const { statuses, replayed, output, node } = await acceptedAndReplayed(

@@ -7,21 +7,6 @@ const bench = ScriptBench.onRedis();
 const { redis } = bench;
 test.after.always(() => bench.close());
 
-/** Claims a new key for `me`; returns where, and under which id. */
-async function claimed(given: Parameters<ScriptBench['admit']>[2] = {}) {
-  const [record, counter, id] = [bench.key(), bench.counter(), newId()];
-  await bench.admit(record, counter, { id, ...given });
-  return { record, counter, id };
-}
-
-/** A key that `successor` has taken over from `me`. */
-async function takenOver(given: Parameters<ScriptBench['admit']>[2] = {}) {
-  const key = await claimed();
-  await bench.endLease(key.record);
-  await bench.admit(key.record, key.counter, { owner: 'successor', ...given });
-  return key;
-}
-
 /** Ends an attempt in any way, as the gateway would. */
 function end(key: { record: string; counter: string; id: string }, ending: (typeof ENDINGS)[number]) {
   const { record, counter, id } = key;
@@ -35,7 +20,7 @@ function end(key: { record: string; counter: string; id: string }, ending: (type
 const stateOf = ({ record, counter }: { record: string; counter: string }) => redis.mget(record, counter);
 
 test('settle answered: by the owner -> stored in the documented form with the answer’s life; the unit stays', async (t) => {
-  const { record, counter, id } = await claimed();
+  const { record, counter, id } = await bench.claimed();
   const reply = await bench.settle(record, 'answered', { id, durationMs: 30_000 });
   t.deepEqual(reply, ['answered', id, 202, '', 30_000, 0]);
   t.deepEqual(await stateOf({ record, counter }), [`1A${id}${DIGEST}202`, '1']);
@@ -44,7 +29,7 @@ test('settle answered: by the owner -> stored in the documented form with the an
 });
 
 test('settle answered: twice -> the same answer, and its life is not prolonged', async (t) => {
-  const { record, id } = await claimed();
+  const { record, id } = await bench.claimed();
   await bench.settle(record, 'answered', { id, durationMs: 30_000 });
   const [status, kept, http] = await bench.settle(record, 'answered', { id, durationMs: 60_000 });
   t.deepEqual([status, kept, http], ['answered', id, 202]);
@@ -58,14 +43,14 @@ test('settle answered: Redis has forgotten the key -> stored anew', async (t) =>
 });
 
 test('settle answered: by an attempt that lost the key -> stored all the same, for a confirm is a fact', async (t) => {
-  const key = await takenOver();
+  const key = await bench.takenOver();
   t.is((await end(key, 'answered'))[0], 'answered');
   t.deepEqual(await stateOf(key), [`1A${key.id}${DIGEST}202`, '1']);
 });
 
 for (const ending of ['not_sent', 'held', 'unknown'] as const) {
   test(`settle ${ending}: by the owner, after another attempt stored its 202 -> told that answer, and nothing changes`, async (t) => {
-    const key = await takenOver({ owner: 'successor' });
+    const key = await bench.takenOver({ owner: 'successor' });
     await end(key, 'answered');
     const before = await stateOf(key);
     const reply = await bench.settle(key.record, ending, {
@@ -86,8 +71,8 @@ test('settle answered: over a refusal under the same id -> the 202 wins', async 
 });
 
 test('settle answered: the key has another id -> told what stands, and nothing changes', async (t) => {
-  const open = await claimed();
-  const answered = await claimed();
+  const open = await bench.claimed();
+  const answered = await bench.claimed();
   await end(answered, 'answered');
   const refused = { record: bench.key(), counter: bench.counter(), id: newId() };
   await bench.refuse(refused.record, { id: refused.id, status: 400, body: '{"a":1}' });
@@ -104,14 +89,14 @@ test('settle answered: the key has another id -> told what stands, and nothing c
 });
 
 test('settle not_sent: by the owner -> withdrawn: the record is gone and the unit given back', async (t) => {
-  const key = await claimed();
+  const key = await bench.claimed();
   t.deepEqual(await end(key, 'not_sent'), ['withdrawn']);
   t.deepEqual(await stateOf(key), [null, '0']);
   t.true((await redis.ttl(key.counter)) > 0);
 });
 
 test('settle not_sent: twice -> one unit given back', async (t) => {
-  const key = await claimed();
+  const key = await bench.claimed();
   await bench.admit(bench.key(), key.counter);
   await end(key, 'not_sent');
   t.deepEqual(await end(key, 'not_sent'), ['absent']);
@@ -119,14 +104,14 @@ test('settle not_sent: twice -> one unit given back', async (t) => {
 });
 
 test('settle not_sent: the counter has expired -> withdrawn, and no counter is made', async (t) => {
-  const key = await claimed();
+  const key = await bench.claimed();
   await redis.del(key.counter);
   t.deepEqual(await end(key, 'not_sent'), ['withdrawn']);
   t.deepEqual(await stateOf(key), [null, null]);
 });
 
 test('settle not_sent: by an owner that took the key over -> open with its lease over, and the unit stays', async (t) => {
-  const { record, counter, id } = await takenOver();
+  const { record, counter, id } = await bench.takenOver();
   await redis.pexpire(record, 300_000);
   const reply = await bench.settle(record, 'not_sent', { owner: 'successor', id, counter });
   t.deepEqual(reply, ['open', id, 0]);
@@ -138,7 +123,7 @@ test('settle not_sent: by an owner that took the key over -> open with its lease
 });
 
 test('settle held: by the owner -> a longer lease: still in flight for others, and the owner can answer', async (t) => {
-  const { record, counter, id } = await claimed({ leaseMs: 50 });
+  const { record, counter, id } = await bench.claimed({ leaseMs: 50 });
   const before = await bench.now();
   t.deepEqual(await bench.settle(record, 'held', { id, durationMs: 30_000 }), ['open', id, 0]);
   const { leaseUntil } = await bench.openRecord(record);
@@ -148,14 +133,14 @@ test('settle held: by the owner -> a longer lease: still in flight for others, a
 });
 
 test('settle held: twice -> the lease is extended', async (t) => {
-  const { record, id } = await claimed();
+  const { record, id } = await bench.claimed();
   await bench.settle(record, 'held', { id, durationMs: 1000 });
   await bench.settle(record, 'held', { id, durationMs: 60_000 });
   t.true((await bench.openRecord(record)).leaseUntil > (await bench.now()) + 30_000);
 });
 
 test('settle held: the record would expire first -> it lives as long as the lease; otherwise its expiry is kept', async (t) => {
-  const [short, long] = [await claimed(), await claimed()];
+  const [short, long] = [await bench.claimed(), await bench.claimed()];
   await redis.pexpire(short.record, 10_000);
   await redis.pexpire(long.record, 300_000);
   await bench.settle(short.record, 'held', { durationMs: 60_000 });
@@ -167,7 +152,7 @@ test('settle held: the record would expire first -> it lives as long as the leas
 
 for (const ending of ['held', 'unknown', 'not_sent'] as const) {
   test(`settle ${ending}: a record whose expiry somebody has taken away -> open, and still without one`, async (t) => {
-    const { record, counter, id } = await takenOver();
+    const { record, counter, id } = await bench.takenOver();
     await redis.persist(record);
     const reply = await bench.settle(record, ending, {
       owner: 'successor',
@@ -181,7 +166,7 @@ for (const ending of ['held', 'unknown', 'not_sent'] as const) {
 }
 
 test('settle unknown: by the owner -> open with its lease over: the next attempt takes over at once', async (t) => {
-  const key = await claimed();
+  const key = await bench.claimed();
   await redis.pexpire(key.record, 300_000);
   t.deepEqual(await end(key, 'unknown'), ['open', key.id, 0]);
   t.is((await bench.openRecord(key.record)).leaseUntil, 0);
@@ -194,14 +179,14 @@ test('settle unknown: by the owner -> open with its lease over: the next attempt
 
 for (const ending of ['not_sent', 'held', 'unknown'] as const) {
   test(`settle ${ending}: by an attempt that lost the key -> open, and nothing changes`, async (t) => {
-    const key = await takenOver();
+    const key = await bench.takenOver();
     const before = await stateOf(key);
     t.deepEqual(await end(key, ending), ['open', key.id, 0]);
     t.deepEqual(await stateOf(key), before);
   });
 
   test(`settle ${ending}: an owner whose name only begins like the owner’s -> open, and nothing changes`, async (t) => {
-    const key = await claimed({ owner: 'me-too' });
+    const key = await bench.claimed({ owner: 'me-too' });
     const before = await stateOf(key);
     t.deepEqual(await end(key, ending), ['open', key.id, 0]);
     t.deepEqual(await stateOf(key), before);
@@ -217,7 +202,7 @@ for (const ending of ['not_sent', 'held', 'unknown'] as const) {
 
 for (const ending of ENDINGS) {
   test(`settle ${ending}: a record of an unknown version -> unreadable, and nothing changes`, async (t) => {
-    const key = await claimed();
+    const key = await bench.claimed();
     const foreign = `2${(await redis.get(key.record))?.slice(1)}`;
     await redis.set(key.record, foreign, 'PX', 600_000);
     t.deepEqual(await end(key, ending), ['unreadable']);

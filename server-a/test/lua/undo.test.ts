@@ -6,21 +6,6 @@ const bench = ScriptBench.onRedis();
 const { redis } = bench;
 test.after.always(() => bench.close());
 
-/** Claims a new key for `me`; returns where, and under which id. */
-async function claimed(given: Parameters<ScriptBench['admit']>[2] = {}) {
-  const [record, counter, id] = [bench.key(), bench.counter(), newId()];
-  await bench.admit(record, counter, { id, ...given });
-  return { record, counter, id };
-}
-
-/** A key that `successor` has taken over from `me`. */
-async function takenOver(given: Parameters<ScriptBench['admit']>[2] = {}) {
-  const key = await claimed();
-  await bench.endLease(key.record);
-  await bench.admit(key.record, key.counter, { owner: 'successor', ...given });
-  return key;
-}
-
 const stateOf = ({ record, counter }: { record: string; counter: string }) => redis.mget(record, counter);
 
 /** Undoes an admission of `me` whose reply was lost. @param deadline Redis time until which it may still run */
@@ -45,13 +30,13 @@ test('undo: after the deadline, and the admission has not run -> absent; the adm
 });
 
 test('undo: the admission has run, after the deadline -> withdrawn all the same', async (t) => {
-  const key = await claimed();
+  const key = await bench.claimed();
   t.deepEqual(await undo(key, (await bench.now()) - 1), ['withdrawn']);
   t.deepEqual(await stateOf(key), [null, '0']);
 });
 
 test('undo: the admission took the key over -> open with its lease over', async (t) => {
-  const { record, counter, id } = await takenOver();
+  const { record, counter, id } = await bench.takenOver();
   const lost = { owner: 'successor', id, counter, deadline: FAR_MS };
   t.deepEqual(await bench.settle(record, 'not_sent', lost), ['open', id, 0]);
   t.is((await bench.openRecord(record)).leaseUntil, 0);
@@ -59,8 +44,8 @@ test('undo: the admission took the key over -> open with its lease over', async 
 });
 
 test('undo: another attempt’s record -> early before the deadline, told what stands after it, and nothing changes', async (t) => {
-  const open = await claimed({ owner: 'other' });
-  const answered = await claimed({ owner: 'other' });
+  const open = await bench.claimed({ owner: 'other' });
+  const answered = await bench.claimed({ owner: 'other' });
   await bench.settle(answered.record, 'answered', { owner: 'other', id: answered.id, durationMs: 60_000 });
   for (const key of [open, answered]) {
     const before = await stateOf(key);

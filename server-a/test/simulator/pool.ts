@@ -1,20 +1,10 @@
 /** Workers that run histories, one for each core. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import type { Injected } from './injected-failures.js';
-import type { Violation } from './world.js';
+import type { HistoryResult } from './history.js';
 
 /** What a worker tells of a history. */
-export interface HistoryReport {
-  readonly seed: number;
-  readonly violations: readonly Violation[];
-  readonly made: readonly Injected[];
-  readonly trace: readonly string[];
-  readonly hash: string;
-  readonly virtualMs: number;
-  readonly requests: number;
-  readonly messages: number;
-}
+export type HistoryReport = Omit<HistoryResult, 'scenario'>;
 
 /** A history to run. */
 export interface HistoryTask {

@@ -159,6 +159,21 @@ export class ScriptBench {
     );
   }
 
+  /** Claims a new key for `me`; returns where, and under which id. */
+  async claimed(given: AdmitArguments = {}) {
+    const [record, counter, id] = [this.key(), this.counter(), newId()];
+    await this.admit(record, counter, { id, ...given });
+    return { record, counter, id };
+  }
+
+  /** Returns a key that `successor` has taken over from `me`. */
+  async takenOver(given: AdmitArguments = {}) {
+    const key = await this.claimed();
+    await this.endLease(key.record);
+    await this.admit(key.record, key.counter, { owner: 'successor', ...given });
+    return key;
+  }
+
   /** Runs admit_batch. @param counter undefined = there are only refusals */
   async admitBatch(
     items: readonly ItemArguments[],

@@ -8,6 +8,16 @@ import { waitFor } from '../../support/wait-for.js';
 const ID = '8a6e0804-2bd0-4672-b79d-d97027f9071a';
 const LIMIT_MS = 500;
 
+/** Takes a unit. */
+async function consumed(t: ExecutionContext) {
+  useVirtualClock(t);
+  const bench = await AdmissionBench.create({ timeoutMs: LIMIT_MS });
+  const sender = newSender();
+  const taken = await bench.admission.consume(sender, soon());
+  if (taken.status !== 'consumed') throw new Error(taken.status);
+  return { bench, sender, counterKey: taken.counterKey };
+}
+
 /**
  * Takes a unit, and gives it back with a limit that the first answer of Redis does not keep.
  *
@@ -15,12 +25,7 @@ const LIMIT_MS = 500;
  * @returns the means to let that answer come: a reply, or an error
  */
 async function refundedLate(t: ExecutionContext, runs: boolean) {
-  useVirtualClock(t);
-  const bench = await AdmissionBench.create({ timeoutMs: LIMIT_MS });
-  const sender = newSender();
-  const consumed = await bench.admission.consume(sender, soon());
-  if (consumed.status !== 'consumed') throw new Error(consumed.status);
-  const { counterKey } = consumed;
+  const { bench, sender, counterKey } = await consumed(t);
   let answer = (_error?: Error): void => {};
   bench.fate = async ({ run }) => {
     bench.fate = (next) => next.run();
@@ -75,12 +80,7 @@ test('refund: a shutdown is cut short before Redis says what became of it -> log
 
 /** As {@link refundedLate}, but for a first try that certainly did not run: a later try is the one without an answer. */
 async function repeatedLate(t: ExecutionContext) {
-  useVirtualClock(t);
-  const bench = await AdmissionBench.create({ timeoutMs: LIMIT_MS });
-  const sender = newSender();
-  const consumed = await bench.admission.consume(sender, soon());
-  if (consumed.status !== 'consumed') throw new Error(consumed.status);
-  const { counterKey } = consumed;
+  const { bench, sender, counterKey } = await consumed(t);
   let answer = (_error: Error): void => {};
   let isLate = false;
   bench.fate = async () => {

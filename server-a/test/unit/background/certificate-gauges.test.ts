@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { startCertificateGauges, tlsTargets } from '../../../src/background/certificate-gauges.js';
 import { certificatesIn } from '../../../src/config/tls.js';
 import { createMetrics } from '../../../src/metrics.js';
@@ -23,13 +23,19 @@ const endOf = async (file: string): Promise<number | undefined> => {
   return first && Date.parse(first.validTo) / 1000;
 };
 
-test('certificate gauges: files, and a server whose certificate has expired -> the end of each', async (t) => {
+/** Serves with the certificate that has expired, until the test ends. */
+async function serveExpired(t: ExecutionContext) {
   const tls = createServer({ cert: await readFile(expired.cert), key: await readFile(expired.key) });
   tls.listen(0, '127.0.0.1');
   t.teardown(() => tls.close());
   await waitFor('a listening server', () => tls.listening);
   const address = tls.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
+  return { tls, port: address.port };
+}
+
+test('certificate gauges: files, and a server whose certificate has expired -> the end of each', async (t) => {
+  const { port } = await serveExpired(t);
   const metrics = createMetrics();
   const files = {
     ca: await readFile(authority.cert),
@@ -38,7 +44,7 @@ test('certificate gauges: files, and a server whose certificate has expired -> t
   };
   const gauges = startCertificateGauges(
     [
-      { service: 'redis', addresses: [{ host: '127.0.0.1', port: address.port }], files: () => files },
+      { service: 'redis', addresses: [{ host: '127.0.0.1', port }], files: () => files },
       { service: 'rabbitmq', addresses: [], files: () => ({}) },
     ],
     metrics,
@@ -59,16 +65,11 @@ test('certificate gauges: files, and a server whose certificate has expired -> t
 });
 
 test('certificate gauges: the server renews its certificate -> seen at the next look', async (t) => {
-  const tls = createServer({ cert: await readFile(expired.cert), key: await readFile(expired.key) });
-  tls.listen(0, '127.0.0.1');
-  t.teardown(() => tls.close());
-  await waitFor('a listening server', () => tls.listening);
-  const address = tls.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const { tls, port } = await serveExpired(t);
   const metrics = createMetrics();
   const target = {
     service: 'rabbitmq',
-    addresses: [{ host: 'localhost', port: address.port }],
+    addresses: [{ host: 'localhost', port }],
     files: () => ({}),
   } as const;
   const gauges = startCertificateGauges([target], metrics);
