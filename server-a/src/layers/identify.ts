@@ -10,7 +10,7 @@ import { fromEarlierLayer, type Layer } from '../request/state.js';
  *
  * @param lastUsed is told when each registered key was shown, good or expired
  */
-export function identify(lastUsed?: Pick<Metrics['apiKeyLastUsed'], 'set'>): Layer {
+export function identify(lastUsed?: Pick<Metrics['apiKeyLastUsed'], 'setKept'>): Layer {
   return function identify(ctx, next) {
     const key = ctx.req.headers['api-key'];
     if (typeof key === 'string' && key !== '') {
@@ -18,7 +18,7 @@ export function identify(lastUsed?: Pick<Metrics['apiKeyLastUsed'], 'set'>): Lay
       if (apiKey !== undefined) {
         const { client, labels } = apiKey;
         const nowMs = Date.now();
-        lastUsed?.set(labels, Math.floor(nowMs / 1000));
+        lastUsed?.setKept(labels, Math.floor(nowMs / 1000));
         ctx.state.apiKey = apiKey;
         ctx.state.client = hasExpired(apiKey, nowMs) ? { ...client, isActive: false } : client;
       }

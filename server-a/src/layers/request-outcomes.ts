@@ -30,7 +30,7 @@ export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: s
     }
     let counter = byOutcome.get(outcome);
     if (counter === undefined) {
-      counter = metrics.requests.labels(client, outcome);
+      counter = metrics.requests.kept({ client, outcome });
       byOutcome.set(outcome, counter);
     }
     return counter;

@@ -1,5 +1,4 @@
-import { Readable } from 'node:stream';
-import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { ServerResponse } from 'node:http';
 import type { Metrics } from '../metrics.js';
 import type { RabbitMqLink } from '../rabbitmq/connect.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
@@ -54,22 +53,33 @@ export function metricsPage(
     const coding = ctx.acceptsEncodings('gzip', 'identity') === 'gzip' ? 'gzip' : 'identity';
     const page = await pages[coding].ask();
     ctx.status = 200;
+    // Not by Koa: for its first body that is a stream it has Node.js load all of `fetch`, 20 ms in one turn of the event loop.
+    ctx.respond = false;
     // The scraper has hung up.
     if (res.destroyed) return;
     res.setHeader('Content-Type', metrics.registry.contentType);
     res.setHeader('Content-Length', String(page.pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
     res.setHeader('Vary', 'Accept-Encoding');
     if (coding === 'gzip') res.setHeader('Content-Encoding', 'gzip');
-    if (ctx.method === 'HEAD') return;
+    if (ctx.method === 'HEAD') {
+      res.end();
+      return;
+    }
     countReader(page, res, sendLimitMs);
-    ctx.body = Readable.from(inTurns(page.pieces), { objectMode: false });
+    send(page.pieces, res);
   };
 }
 
-/** Yields a piece in each turn of the event loop: a fast reader would else be sent all of them in one. */
-async function* inTurns(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {
-  for (const piece of pieces) {
-    yield piece;
-    await turnOfTheLoop();
-  }
+/** Sends a piece in each turn of the event loop, at most: a fast reader would else be sent all of them in one. */
+function send(pieces: readonly Buffer[], res: ServerResponse): void {
+  let sent = 0;
+  const next = (): void => {
+    if (res.destroyed) return;
+    const piece = pieces[sent];
+    sent += 1;
+    if (piece === undefined) res.end();
+    else if (res.write(piece)) setImmediate(next);
+    else res.once('drain', () => setImmediate(next));
+  };
+  next();
 }

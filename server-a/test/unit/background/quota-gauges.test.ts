@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import test from 'ava';
 import { startQuotaGauges } from '../../../src/background/quota-gauges.js';
 import { utcDay } from '../../../src/clock.js';
@@ -117,5 +118,27 @@ test('quota gauges: more clients than one command asks for -> each has its own c
   await shows('sms_quota_used', 'Client 499', 2);
   await shows('sms_quota_used', 'Client 500', 3);
   await t.notThrowsAsync(shows('sms_quota_used', 'Client 1199', 4));
+  running.stop();
+});
+
+test('quota gauges: 5,000 clients, of which one has sent since -> the event loop turns fifty times while they are looked through', async (t) => {
+  const metrics = createMetrics();
+  const registry: RegistryHolder = { current: registryOf(many(5000)) };
+  let last = '1';
+  // It answers within the turn: every turn that is counted is the gauges' own.
+  const redis = {
+    mget: async (keys: readonly string[]) => keys.map((key) => (key.includes('client-4999') ? last : '1')),
+    clock: { now: () => Date.now() },
+  };
+  const running = startQuotaGauges({ registry, redis, metrics, names });
+  const turnsUntil = async (wanted: number): Promise<number> => {
+    let turns = 0;
+    for (; [...metrics.quotaUsed.series()][4999]?.value !== wanted; turns += 1) await turnOfTheLoop();
+    return turns;
+  };
+  await turnsUntil(1);
+  last = '2';
+  running.refreshNow();
+  t.true((await turnsUntil(2)) >= 50);
   running.stop();
 });

@@ -1,6 +1,7 @@
 /** The page of metrics over HTTP: plain and compressed, also to scrapers that hang up. */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { begin, bytesOf, question, scrape, serveMetrics, valuesOn } from '../../support/metrics-server.js';
@@ -76,3 +77,48 @@ for (const encoding of ['gzip', 'identity']) {
     }
   });
 }
+
+test('metrics page: a fast scraper -> is written one piece in a turn of the event loop, at most', async (t) => {
+  const { server, port } = await serveMetrics(t, 5000);
+  const perTurn: number[] = [];
+  let turn = 0;
+  let ended = false;
+  server.on('request', (_req, res) => {
+    const write = res.write.bind(res);
+    res.write = (piece: unknown) => {
+      perTurn[turn] = (perTurn[turn] ?? 0) + 1;
+      return write(piece);
+    };
+  });
+  const watch = (async () => {
+    for (; !ended; turn += 1) await turnOfTheLoop();
+  })();
+  await scrape(port, 'identity');
+  ended = true;
+  await watch;
+  const turns = perTurn.filter((writes) => writes > 0);
+  t.true(turns.length >= 10, `${turns.length}`);
+  t.deepEqual(new Set(turns), new Set([1]));
+});
+
+test.serial(
+  'metrics page: sent -> nothing has asked for `Response`, with which Node.js loads all of `fetch`',
+  async (t) => {
+    const { port } = await serveMetrics(t, 10);
+    const before = Object.getOwnPropertyDescriptor(globalThis, 'Response');
+    let asked = 0;
+    Object.defineProperty(globalThis, 'Response', {
+      configurable: true,
+      get: () => {
+        asked += 1;
+        return class {};
+      },
+    });
+    try {
+      for (const encoding of ['gzip', 'identity']) await scrape(port, encoding);
+    } finally {
+      if (before !== undefined) Object.defineProperty(globalThis, 'Response', before);
+    }
+    t.is(asked, 0);
+  },
+);

@@ -94,6 +94,41 @@ test('client metrics: the same labels by child, object and again -> one series; 
   );
 });
 
+test('client metrics: labels that are one object again and again are remembered by it; others are not: a WeakMap stops all while it grows', (t) => {
+  const registers = [new Registry()];
+  const counter = new ClientCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });
+  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers });
+  const { set } = WeakMap.prototype;
+  const remembered: WeakKey[] = [];
+  WeakMap.prototype.set = function (key, value) {
+    remembered.push(key);
+    return set.call(this, key, value);
+  };
+  const kept = { client: 'One' };
+  try {
+    counter.inc({ client: 'One' });
+    gauge.set({ client: 'One' }, 1);
+    const child = counter.kept(kept);
+    child.inc();
+    child.inc();
+    gauge.setKept(kept, 2);
+    gauge.setKept(kept, 3);
+  } finally {
+    WeakMap.prototype.set = set;
+  }
+  t.deepEqual(remembered, [kept, kept]);
+  t.deepEqual(
+    [...counter.series(), ...gauge.series()].map(({ value }) => value),
+    [3, 3],
+  );
+  counter.reset();
+  counter.kept(kept).inc();
+  t.deepEqual(
+    [...counter.series()].map(({ value }) => value),
+    [1],
+  );
+});
+
 test('metrics text: -Inf and NaN -> in the words of Prometheus', async (t) => {
   const registry = new Registry();
   const gauge = new Gauge({ name: 'g', help: 'g', labelNames: ['x'], registers: [registry] });
