@@ -94,3 +94,6 @@ createServer((request, response) => {
     });
   });
 }).listen(Number(SERVER_A_PORT), '127.0.0.1', () => process.stdout.write('{"message":"gateway.started"}\n'));
+
+// A profile is written at an orderly end only.
+process.once('SIGTERM', () => process.exit(0));
