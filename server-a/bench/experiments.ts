@@ -72,7 +72,7 @@ async function latency(bench: Bench): Promise<Outcome> {
 
 async function soak(bench: Bench): Promise<Outcome> {
   const gateway = await bench.gateway({}, PROBED);
-  const marks = bench.quick ? [10_000, 50_000] : [50_000, 500_000];
+  const marks = bench.quick ? [10_000, 50_000] : [50_000, 1_000_000];
   const figures: { requests: number; rssMiB: number; heapMiB: number }[] = [];
   let requests = 0;
   for (const mark of marks) {
