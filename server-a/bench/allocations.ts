@@ -1,7 +1,7 @@
 /** Who allocates what an accepted request leaves to the garbage collector, by V8's allocation sampler under load. */
 import type { Bench, Outcome } from './experiment.js';
 import { slice } from './measure.js';
-import { partOf } from './parts.js';
+import { nameOf, partOf } from './parts.js';
 import { KEYED, type RequestKind, UNKEYED } from './requests.js';
 import { fixed, table } from './table.js';
 import { PROBED, type Target } from './target.js';
@@ -77,8 +77,7 @@ async function sample(bench: Bench, target: Target, kind: RequestKind): Promise<
     const each = one.bytes / requests;
     const part = partOf(one);
     byPart.set(part, (byPart.get(part) ?? 0) + each);
-    const place = one.url.replace(/^.*\/(dist|node_modules)\//, '$1/');
-    const name = `${one.functionName || '(anonymous)'} ${place}${place === '' ? '' : `:${one.line}`}`;
+    const name = nameOf(one, one.line);
     byFunction.set(name, (byFunction.get(name) ?? 0) + each);
   }
   return { byPart, byFunction };

@@ -25,6 +25,7 @@ await declareTopology(channel, {
 
 let claims = 0;
 const DIGEST = 'abcdefghij';
+const TERMS = '0 3000 86400000 18000 86400';
 const FINGERPRINTS = { clients: '0'.repeat(64), providers: '1'.repeat(64) };
 
 async function accept(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
@@ -39,12 +40,7 @@ async function accept(request: IncomingMessage, response: ServerResponse, text: 
   // As long as the gateway's, and never over.
   const [from, deadline] = [1_000_000_000_000, 9_999_999_999_999];
   if (key === undefined) await redis.quotaConsume(counter, limit, 86_400, from, deadline);
-  else {
-    const lives = [3000, 86_400_000, 18_000] as const;
-    await redis.admit(
-      ...[record, counter, owner, trackingId, DIGEST, 0, ...lives, limit, 86_400, from, deadline],
-    );
-  }
+  else await redis.admit(record, counter, trackingId + DIGEST, owner, TERMS, limit, from, deadline);
   const message = Buffer.from(
     JSON.stringify({
       tracking_id: trackingId,
@@ -73,7 +69,7 @@ async function accept(request: IncomingMessage, response: ServerResponse, text: 
       error === null ? resolve() : reject(error),
     );
   });
-  if (key !== undefined) await redis.settle(record, 'answered', owner, trackingId, DIGEST, 86_400_000, 0);
+  if (key !== undefined) await redis.settle(record, 'answered', owner, trackingId + DIGEST, 86_400_000);
   const answer = JSON.stringify({
     success: true,
     message: 'Request accepted for processing.',
@@ -98,3 +94,6 @@ createServer((request, response) => {
     });
   });
 }).listen(Number(SERVER_A_PORT), '127.0.0.1', () => process.stdout.write('{"message":"gateway.started"}\n'));
+
+// A profile is written at an orderly end only.
+process.once('SIGTERM', () => process.exit(0));

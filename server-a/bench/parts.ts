@@ -34,3 +34,9 @@ export function partOf({ functionName, url }: CallFrame): string {
   const place = url === '' ? functionName : url;
   return PARTS.find(([, pattern]) => pattern.test(place))?.[0] ?? 'V8 and the rest';
 }
+
+/** Returns a function's name with its file and line, from which the way to dist/ or node_modules/ is left out. */
+export function nameOf({ functionName, url }: CallFrame, line: number): string {
+  const place = url.replace(/^.*\/(dist|node_modules)\//, '$1/');
+  return `${functionName || '(anonymous)'}${place === '' ? '' : ` ${place}:${line}`}`;
+}

@@ -2,18 +2,16 @@
 -- KEYS[1] record    string  idem:{api_key}:{idempotency_key}
 -- KEYS[2] counter   integer {QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}, of the day of from and deadline
 -- KEYS[3] bucket    string  rate:{client_key}; given, with per_second, where the client has a limit per second
--- ARGV[1] owner     string  names this attempt, unlike any other
--- ARGV[2] id        string  36 characters: the tracking id if the key has no record yet
--- ARGV[3] digest    string  10 characters of the body's hash
--- ARGV[4] strict    integer 1 = another body is refused, 0 = it is only reported
--- ARGV[5] lease     integer milliseconds until another attempt may take the key over
--- ARGV[6] life      integer milliseconds that a new record lives
--- ARGV[7] min_life  integer milliseconds that a record lives at the least after a take-over
--- ARGV[8] limit     integer units that the client has a day
--- ARGV[9] counter_life integer seconds that the counter lives from its first unit on
--- ARGV[10] from     integer Redis time in milliseconds before which id and counter are not the right ones
--- ARGV[11] deadline integer Redis time in milliseconds after which this call does nothing
--- ARGV[12] per_second integer new messages that the client may send in a second
+-- ARGV[1] mark      string  the tracking id (36 characters) if the key has no record yet, and the body's digest (10)
+-- ARGV[2] owner     string  names this attempt, unlike any other
+-- ARGV[3] terms     string  five integers with a space between: strict (1 = another body is refused, 0 = it is only
+--                           reported), lease (milliseconds until another attempt may take the key over), life (milliseconds
+--                           that a new record lives), min_life (milliseconds that a record lives at the least after a
+--                           take-over), counter_life (seconds that the counter lives from its first unit on)
+-- ARGV[4] limit     integer units that the client has a day
+-- ARGV[5] from      integer Redis time in milliseconds before which id and counter are not the right ones
+-- ARGV[6] deadline  integer Redis time in milliseconds after which this call does nothing
+-- ARGV[7] per_second integer new messages that the client may send in a second
 -- Returns {'admitted', id, 0, used}: claimed and charged; used counts the day's units, this one included
 -- Returns {'admitted', id, 1, 0}: taken over from an attempt that may have published; not charged again
 -- Returns {'exceeded', used}: no unit is left; nothing was changed
@@ -35,16 +33,16 @@
 -- @include standing
 -- @include admission
 local record, counter, bucket = KEYS[1], KEYS[2], KEYS[3]
-local owner, id, digest, strict = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local lease, life, min_life = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local limit, counter_life = tonumber(ARGV[8]), ARGV[9]
-local from, deadline = tonumber(ARGV[10]), tonumber(ARGV[11])
-local per_second = tonumber(ARGV[12])
+local mark, owner, terms = ARGV[1], ARGV[2], ARGV[3]
+local limit, from, deadline = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local per_second = tonumber(ARGV[7])
 
 local now = now_ms()
 if now < from or now > deadline then
   return { 'not_now', now }
 end
+local strict, lease, life, min_life, counter_life = terms:match('^(%d) (%d+) (%d+) (%d+) (%d+)$')
+lease, min_life = tonumber(lease), tonumber(min_life)
 local charge = {
   counter = counter,
   limit = limit,
@@ -54,11 +52,13 @@ local charge = {
   now = now,
   taken = 0,
 }
-local reply, taken_over = admission(record, read_record(record), owner, digest, strict, lease, charge, now)
+local found = read_record(record)
+local digest = found and mark:sub(37)
+local reply, taken_over = admission(record, found, owner, digest, strict == '1', lease, charge, now)
 if not reply then
   write_charge(charge)
-  claim(record, id .. digest, open_fields('0', now + lease, counter:sub(-10), owner), life)
-  return { 'admitted', id, 0, charge.used + 1 }
+  claim(record, mark, open_fields('0', now + lease, counter:sub(-10), owner), life)
+  return { 'admitted', mark:sub(1, 36), 0, charge.used + 1 }
 end
 if taken_over then
   reclaim(record, taken_over, min_life)

@@ -3,10 +3,9 @@
 -- KEYS[2] counter  integer the counter that the attempt was charged on; given with not_sent alone
 -- ARGV[1] ending   string  answered | not_sent | held | unknown
 -- ARGV[2] owner    string  names the attempt
--- ARGV[3] id       string  36 characters: the tracking id that the attempt published under
--- ARGV[4] digest   string  10 characters of the body's hash
--- ARGV[5] duration integer milliseconds: the answer's life (answered), the longer lease (held), otherwise 0
--- ARGV[6] deadline integer Redis time in milliseconds until which the attempt's admit may still run; 0 = it has run
+-- ARGV[3] mark     string  the tracking id (36 characters) that the attempt published under, and its body's digest (10)
+-- ARGV[4] duration integer milliseconds: the answer's life (answered), the longer lease (held), otherwise 0
+-- ARGV[5] deadline integer Redis time in milliseconds until which the attempt's admit may still run; left out = it has run
 -- Returns {'answered', id, status, body, left_ms, 0}: the key's answer, this attempt's own or another's
 -- Returns {'open', id, 0}: the key is open; its message may be in the broker
 -- Returns {'withdrawn'}: the record is gone and its unit is given back; the message is in no queue
@@ -23,8 +22,8 @@
 -- @include give_unit_back
 -- @include settlement
 local record, counter = KEYS[1], KEYS[2]
-local ending, owner, id, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local duration, deadline = ARGV[5], tonumber(ARGV[6])
+local ending, owner, mark = ARGV[1], ARGV[2], ARGV[3]
+local duration, deadline = ARGV[4], tonumber(ARGV[5] or 0)
 
-return settlement(record, counter, ending, owner, id .. digest, duration, deadline)
-  or { 'answered', id, 202, '', tonumber(duration), 0 }
+return settlement(record, counter, ending, owner, mark, duration, deadline)
+  or { 'answered', mark:sub(1, 36), 202, '', tonumber(duration), 0 }

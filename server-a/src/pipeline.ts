@@ -103,7 +103,7 @@ function sendParts(parts: PipelineParts) {
   const names = keyNames(env.REDIS_MODE, env.QUOTA_PREFIX);
   const ttlSeconds = env.IDEMPOTENCY_TTL_SECONDS;
   const timeoutMs = env.REDIS_TIMEOUT_MS;
-  const waited = metrics.idempotency.labels('waited');
+  const waited = metrics.idempotency.kept({ outcome: 'waited' });
   const admission = new Admission({
     scripts,
     routes: redis,

@@ -1,26 +1,29 @@
 /** Asks Redis whether a request may go on: at the right time, on the right day, and after its twins. */
 import { type UtcDay, utcDay } from '../clock.js';
 import type { Client, Sender } from '../config/registry.js';
+import { type ReadyTerms, readyTerms } from '../redis/claim-terms.js';
 import { type KeyNames, mostRefusals, QUOTA_TTL_SECONDS, REFUSAL_COUNT_TTL_SECONDS } from '../redis/keys.js';
 import type { RedisRoutes } from '../redis/routes.js';
 import type {
+  AdmitReply,
   AdmitRequest,
   ConsumeReply,
   ConsumeRequest,
   RateLimit,
   Refused,
   RefuseReply,
+  RefuseRequest,
   Scripts,
   Standing,
   Throttled,
 } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import type { Admitted, Attempt } from './attempt.js';
-import { RedisTime, windowAround } from './redis-time.js';
+import { RedisTime, type Send, windowAround } from './redis-time.js';
 import type { Settlement } from './settlement.js';
 import { livesOfRecords } from './time-limits.js';
 import type { TrackingIds } from './tracking-id.js';
-import { afterTwins } from './twins.js';
+import { afterTwins, type OnTwin } from './twins.js';
 
 /** No unit is left; nothing was changed. */
 export interface Exceeded {
@@ -42,6 +45,9 @@ export interface Consumed {
   readonly secondsLeftOfDay: number;
 }
 
+/** What became of a unit. */
+export type ConsumeAnswer = Consumed | Exceeded | Throttled;
+
 /** A refusal to store for a key. */
 export interface Refusal {
   readonly httpStatus: number;
@@ -56,6 +62,9 @@ export interface KeyRefused extends Refused {
   readonly id: string;
   readonly nowMs: number;
 }
+
+/** What became of a refusal. */
+export type RefusalReply = KeyRefused | Standing;
 
 /** What this is made of. */
 export interface AdmissionParts {
@@ -78,12 +87,14 @@ export interface AdmissionParts {
 /** Admits requests. Every method throws RedisUnavailable where Redis gives no answer in time. */
 export class Admission {
   readonly #parts: AdmissionParts;
-  readonly #lives: ReturnType<typeof livesOfRecords>;
+  readonly #terms: ReadyTerms;
   readonly #redisTime: RedisTime;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
-    this.#lives = livesOfRecords(parts.ttlSeconds, parts.leaseMs);
+    const { strict, leaseMs, ttlSeconds } = parts;
+    const { openMs: lifeMs, leastOpenMs: minLifeMs } = livesOfRecords(ttlSeconds, leaseMs);
+    this.#terms = readyTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds: QUOTA_TTL_SECONDS });
     this.#redisTime = new RedisTime(parts.routes, parts.timeoutMs);
   }
 
@@ -94,7 +105,8 @@ export class Admission {
    * @param deadline until when the request may wait, by performance.now()
    */
   admit(attempt: Attempt, digest: string, deadline: number): Promise<AdmissionReply> {
-    return afterTwins(() => this.#admitOnce(attempt, digest, deadline), deadline, this.#parts.onWait);
+    const look = (onTwin: OnTwin<AdmissionReply>) => this.#admit(attempt, digest, deadline, onTwin);
+    return afterTwins(look, deadline, this.#parts.onWait);
   }
 
   /**
@@ -102,62 +114,51 @@ export class Admission {
    *
    * @param digest '' = the body could not be read
    */
-  refuse(
-    attempt: Attempt,
-    digest: string,
-    refusal: Refusal,
-    deadline: number,
-  ): Promise<KeyRefused | Standing> {
-    return afterTwins(
-      () => this.#refuseOnce(attempt, digest, refusal, deadline),
-      deadline,
-      this.#parts.onWait,
-    );
+  refuse(attempt: Attempt, digest: string, refusal: Refusal, deadline: number): Promise<RefusalReply> {
+    const look = (onTwin: OnTwin<RefusalReply>) => this.#refuse(attempt, digest, refusal, deadline, onTwin);
+    return afterTwins(look, deadline, this.#parts.onWait);
   }
 
   /**
    * Takes a unit for a request without a key. A unit whose reply comes too late for its request is given back in the
    * background, also by a shutdown; where the connection ends without a reply, the unit may stay taken.
    */
-  consume(sender: Sender, deadline: number): Promise<Consumed | Exceeded | Throttled> {
+  consume(sender: Sender, deadline: number): Promise<ConsumeAnswer> {
     const { scripts, settlement, names } = this.#parts;
     const { client } = sender;
-    const anyCounterKey = names.counter(client.id, '');
-    return this.#redisTime.ask<Consumed | Exceeded | Throttled>(
-      anyCounterKey,
-      deadline,
-      (nowMs, limitMs, route) => {
-        const day = utcDay(nowMs);
-        const counterKey = names.counter(client.id, day.day);
-        const { fromMs, untilMs } = windowAround(nowMs, limitMs, day.startMs, day.endMs);
-        const request: ConsumeRequest = {
-          counterKey,
-          limit: client.dailyQuota,
-          lifeSeconds: QUOTA_TTL_SECONDS,
-          fromMs,
-          untilMs,
-          rate: this.#rateOf(client),
-        };
-        const giveBackLate = (late: Promise<ConsumeReply>): void => {
-          const isTaken = late.then(({ status }) => status === 'consumed');
-          void settlement.refundLate(sender, counterKey, isTaken);
-        };
-        return scripts.consume(request, limitMs, route, giveBackLate).then((reply) => {
-          if (reply.status === 'not_now' || reply.status === 'throttled') return reply;
-          const { used } = reply;
+    const send: Send<ConsumeReply, ConsumeAnswer> = (nowMs, limitMs, route) => {
+      const day = utcDay(nowMs);
+      const counterKey = names.counter(client.id, day.day);
+      const request: ConsumeRequest = {
+        counterKey,
+        limit: client.dailyQuota,
+        lifeSeconds: QUOTA_TTL_SECONDS,
+        ...windowAround(nowMs, limitMs, day.startMs, day.endMs),
+        rate: this.#rateOf(client),
+      };
+      const giveBackLate = (late: Promise<ConsumeReply>): void => {
+        const isTaken = late.then(({ status }) => status === 'consumed');
+        void settlement.refundLate(sender, counterKey, isTaken);
+      };
+      return {
+        reply: scripts.consume(request, limitMs, route, giveBackLate),
+        read: (reply) => {
+          if (reply.status === 'throttled') return reply;
+          const { status, used } = reply;
           const secondsLeftOfDay = secondsLeft(day, nowMs);
-          return reply.status === 'exceeded'
-            ? { status: 'exceeded', used, secondsLeftOfDay, dayEndMs: day.endMs }
-            : { status: 'consumed', used, counterKey, secondsLeftOfDay };
-        });
-      },
-    );
+          return status === 'exceeded'
+            ? { status, used, secondsLeftOfDay, dayEndMs: day.endMs }
+            : { status, used, counterKey, secondsLeftOfDay };
+        },
+      };
+    };
+    return this.#redisTime.ask(names.counter(client.id, ''), deadline, send);
   }
 
-  #admitOnce(attempt: Attempt, digest: string, deadline: number): Promise<AdmissionReply> {
-    const { trackingIds, settlement, leaseMs, names, strict } = this.#parts;
+  #admit(attempt: Attempt, digest: string, deadline: number, onTwin: OnTwin<AdmissionReply>) {
+    const { trackingIds, settlement, leaseMs, names } = this.#parts;
     const { client, key, recordKey, owner, scripts = this.#parts.scripts } = attempt;
-    return this.#redisTime.ask<AdmissionReply>(recordKey, deadline, (nowMs, limitMs, route) => {
+    const send: Send<AdmitReply, AdmissionReply> = (nowMs, limitMs, route) => {
       const day = utcDay(nowMs);
       const { id, epochStartMs, epochEndMs } = trackingIds.derive(client.id, key, nowMs);
       const counterKey = names.counter(client.id, day.day);
@@ -175,58 +176,65 @@ export class Admission {
         owner,
         id,
         digest,
-        strict,
-        leaseMs,
-        lifeMs: this.#lives.openMs,
-        minLifeMs: this.#lives.leastOpenMs,
+        terms: this.#terms,
         limit: client.dailyQuota,
-        counterLifeSeconds: QUOTA_TTL_SECONDS,
         fromMs,
         untilMs,
         rate: this.#rateOf(client),
       };
-      return scripts.admit(request, limitMs, route).then(
-        (reply) => {
+      return {
+        reply: scripts.admit(request, limitMs, route),
+        read: (reply) => {
+          if (reply.status === 'in_flight') return onTwin(reply);
           const secondsLeftOfDay = secondsLeft(day, nowMs);
           if (reply.status === 'exceeded') return { ...reply, secondsLeftOfDay, dayEndMs: day.endMs };
           if (reply.status !== 'admitted') return reply;
           const { status, takenOver, used } = reply;
           return { status, id: reply.id, takenOver, used, counterKey, digest, leaseEndsAt, secondsLeftOfDay };
         },
-        (error: unknown) => {
+        failed: (error) => {
           if (error instanceof RedisUnavailable && error.maybeRan) {
             settlement.undo(attempt, { counterKey, digest, id, admitDeadlineMs: untilMs }, error);
           }
-          throw error;
         },
-      );
-    });
+      };
+    };
+    return this.#redisTime.ask(recordKey, deadline, send);
   }
 
-  #refuseOnce(attempt: Attempt, digest: string, refusal: Refusal, deadline: number) {
+  #refuse(
+    attempt: Attempt,
+    digest: string,
+    refusal: Refusal,
+    deadline: number,
+    onTwin: OnTwin<RefusalReply>,
+  ) {
     const { trackingIds, names, strict } = this.#parts;
     const { client, key, recordKey, scripts = this.#parts.scripts } = attempt;
-    return this.#redisTime.ask<KeyRefused | Standing>(recordKey, deadline, async (nowMs, limitMs, route) => {
+    const send: Send<RefuseReply, RefusalReply> = (nowMs, limitMs, route) => {
       const { id, epochStartMs, epochEndMs } = trackingIds.derive(client.id, key, nowMs);
-      const reply: RefuseReply = await scripts.refuse(
-        {
-          recordKey,
-          countKey: names.refusals(client.id),
-          id,
-          digest,
-          strict,
-          httpStatus: refusal.httpStatus,
-          body: refusal.bodyFor(id),
-          lifeMs: refusal.lifeMsAt(nowMs),
-          most: mostRefusals(client.dailyQuota),
-          countLifeSeconds: REFUSAL_COUNT_TTL_SECONDS,
-          ...windowAround(nowMs, limitMs, epochStartMs, epochEndMs),
+      const request: RefuseRequest = {
+        recordKey,
+        countKey: names.refusals(client.id),
+        id,
+        digest,
+        strict,
+        httpStatus: refusal.httpStatus,
+        body: refusal.bodyFor(id),
+        lifeMs: refusal.lifeMsAt(nowMs),
+        most: mostRefusals(client.dailyQuota),
+        countLifeSeconds: REFUSAL_COUNT_TTL_SECONDS,
+        ...windowAround(nowMs, limitMs, epochStartMs, epochEndMs),
+      };
+      return {
+        reply: scripts.refuse(request, limitMs, route),
+        read: (reply) => {
+          if (reply.status === 'in_flight') return onTwin(reply);
+          return reply.status === 'refused' ? { ...reply, id, nowMs } : reply;
         },
-        limitMs,
-        route,
-      );
-      return reply.status === 'refused' ? { ...reply, id, nowMs } : reply;
-    });
+      };
+    };
+    return this.#redisTime.ask(recordKey, deadline, send);
   }
 
   #rateOf({ id, maxPerSecond }: Client): RateLimit | undefined {

@@ -1,11 +1,30 @@
 /** Decides when a script may take effect. The time is Redis's own, of which the gateway has only an estimate. */
-import { type RedisRoutes, type Route, untilRun } from '../redis/routes.js';
+import { type RedisRoutes, type Route, workAgain } from '../redis/routes.js';
 import type { NotNow, Window } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import { admissionEnd, admissionLimitMs } from './time-limits.js';
 
+/** A script that was sent, and what its end means to whoever asks. */
+interface Question<Reply, Answer> {
+  readonly reply: Promise<Reply | NotNow>;
+  /** Returns the answer to the reply of a script that has run, or what goes on until there is one. */
+  readonly read: (reply: Reply) => Answer | Promise<Answer>;
+  /** Is told that there is no reply, before that is thrown or the script is sent anew. */
+  readonly failed?: (error: unknown) => void;
+}
+
 /** Sends a script that may take effect around a time of Redis's clock. */
-type Ask<Reply> = (nowMs: number, limitMs: number, route: Route) => Promise<Reply | NotNow>;
+type SendAt<Reply, Answer> = (nowMs: number, limitMs: number, route: Route) => Question<Reply, Answer>;
+
+/** As {@link RedisTime.ask} takes it: sends a script that has these replies, NotNow among them. */
+export type Send<Reply, Answer> = SendAt<Exclude<Reply, NotNow>, Answer>;
+
+/** What is asked, however often it is sent. */
+interface Asked<Reply, Answer> {
+  readonly key: string;
+  readonly deadline: number;
+  readonly send: SendAt<Reply, Answer>;
+}
 
 /** How often a script is asked again because Redis told another time than the estimated one. */
 const MOST_TRIES = 3;
@@ -28,34 +47,51 @@ export class RedisTime {
    * @param deadline until when the request may wait, by performance.now()
    * @throws {RedisUnavailable} when Redis gives no answer in time
    */
-  ask<Reply extends { readonly status: string }>(
+  ask<Reply extends { readonly status: string }, Answer>(
     key: string,
     deadline: number,
-    ask: Ask<Reply>,
-  ): Promise<Reply> {
-    return untilRun(admissionEnd(deadline), (named) =>
-      this.#onRoute(named ?? this.#routes.routeOf(key), deadline, ask, MOST_TRIES),
+    send: SendAt<Reply, Answer>,
+  ): Promise<Answer> {
+    const asked = { key, deadline, send };
+    return this.#try(asked, undefined, MOST_TRIES, (error) =>
+      workAgain(error, admissionEnd(deadline), (named) => this.#try(asked, named, MOST_TRIES, rethrow)),
     );
   }
 
-  /** Asks one Redis at its estimated time. Where Redis tells another time, asks again at that time. */
-  #onRoute<Reply extends { readonly status: string }>(
-    route: Route,
-    deadline: number,
-    ask: Ask<Reply>,
+  /**
+   * Sends it once. Where Redis tells another time, sends it again at that time. All that is to be done with the reply is
+   * done in one place: each promise more is a wait more for every request.
+   *
+   * @param named the way for this once, where Redis has named one
+   * @param onError goes on after an error, or throws it
+   */
+  #try<Reply extends { readonly status: string }, Answer>(
+    asked: Asked<Reply, Answer>,
+    named: Route | undefined,
     triesLeft: number,
-  ): Promise<Reply> {
-    const { clock } = route.link;
-    const nowMs = clock.now();
-    if (nowMs === undefined) {
-      return Promise.reject(new RedisUnavailable("Redis's time is not known yet", false));
+    onError: (error: unknown) => Promise<Answer>,
+  ): Promise<Answer> {
+    try {
+      const route = named ?? this.#routes.routeOf(asked.key);
+      const { clock } = route.link;
+      const nowMs = clock.now();
+      if (nowMs === undefined) throw new RedisUnavailable("Redis's time is not known yet", false);
+      const question = asked.send(nowMs, admissionLimitMs(asked.deadline, this.#timeoutMs), route);
+      return question.reply.then(
+        (reply) => {
+          if (!isNotNow(reply)) return question.read(reply);
+          clock.correct(reply.nowMs);
+          if (triesLeft === 1) throw new RedisUnavailable('Redis did not run the script in time', false);
+          return this.#try(asked, route, triesLeft - 1, onError);
+        },
+        (error: unknown) => {
+          question.failed?.(error);
+          return onError(error);
+        },
+      );
+    } catch (error) {
+      return Promise.reject(error).catch(onError);
     }
-    return ask(nowMs, admissionLimitMs(deadline, this.#timeoutMs), route).then((reply) => {
-      if (!isNotNow(reply)) return reply;
-      clock.correct(reply.nowMs);
-      if (triesLeft === 1) throw new RedisUnavailable('Redis did not run the script in time', false);
-      return this.#onRoute(route, deadline, ask, triesLeft - 1);
-    });
   }
 }
 
@@ -70,6 +106,10 @@ export function windowAround(nowMs: number, limitMs: number, notBeforeMs: number
     fromMs: Math.floor(Math.max(nowMs - limitMs, notBeforeMs)),
     untilMs: Math.floor(Math.min(nowMs + limitMs, endMs - 1)),
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function isNotNow(reply: { readonly status: string }): reply is NotNow {

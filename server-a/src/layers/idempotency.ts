@@ -238,13 +238,13 @@ function renderAnew(error: ApiError, id: string): string {
 
 function outcomeCounters(metrics: Metrics): (outcome: IdempotencyOutcome) => void {
   const counters = {
-    claimed: metrics.idempotency.labels('claimed'),
-    replayed: metrics.idempotency.labels('replayed'),
-    waited: metrics.idempotency.labels('waited'),
-    taken_over: metrics.idempotency.labels('taken_over'),
-    mismatch: metrics.idempotency.labels('mismatch'),
-    store_failed: metrics.idempotency.labels('store_failed'),
-    lost: metrics.idempotency.labels('lost'),
+    claimed: metrics.idempotency.kept({ outcome: 'claimed' }),
+    replayed: metrics.idempotency.kept({ outcome: 'replayed' }),
+    waited: metrics.idempotency.kept({ outcome: 'waited' }),
+    taken_over: metrics.idempotency.kept({ outcome: 'taken_over' }),
+    mismatch: metrics.idempotency.kept({ outcome: 'mismatch' }),
+    store_failed: metrics.idempotency.kept({ outcome: 'store_failed' }),
+    lost: metrics.idempotency.kept({ outcome: 'lost' }),
   };
   return (outcome) => counters[outcome].inc();
 }

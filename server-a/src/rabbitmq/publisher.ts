@@ -103,8 +103,8 @@ export class Publisher {
     this.#slots = new Slots(maxInFlight);
     this.#deadlines = new ReplyDeadlines(timeoutMs);
     this.#confirmed = {
-      sms: metrics.publishes.labels('sms', 'confirmed'),
-      heartbeat: metrics.publishes.labels('heartbeat', 'confirmed'),
+      sms: metrics.publishes.kept({ kind: 'sms', outcome: 'confirmed' }),
+      heartbeat: metrics.publishes.kept({ kind: 'heartbeat', outcome: 'confirmed' }),
     };
     metrics.publishesInFlightLimit.set(maxInFlight);
   }

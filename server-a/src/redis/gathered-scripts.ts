@@ -132,26 +132,22 @@ export class GatheredScripts implements AttemptScripts {
     if (together.length > 0) this.#askTogether(together, first, charge);
   }
 
-  #askTogether(
-    calls: readonly Asked[],
-    { route, request: { strict } }: Asked,
-    charge: AdmitRequest | undefined,
-  ): void {
+  #askTogether(calls: readonly Asked[], first: Asked, charge: AdmitRequest | undefined): void {
     const refusals = calls.flatMap((call) => (call.kind === 'refuse' ? [call.request] : []));
     const [refusal] = refusals;
     const keys = keysOf(calls, this.#refusalsKey, charge?.counterKey, charge?.rate?.bucketKey);
     const words = [
       calls.length,
-      strict ? 1 : 0,
+      isStrict(first) ? 1 : 0,
       // Each item's own time must be right: the id of each is of an epoch of its own.
       Math.max(...calls.map(({ request }) => request.fromMs)),
       Math.min(...calls.map(({ request }) => request.untilMs)),
       charge?.owner ?? '',
-      charge?.leaseMs ?? 0,
-      charge?.lifeMs ?? 0,
-      charge?.minLifeMs ?? 0,
+      charge?.terms.leaseMs ?? 0,
+      charge?.terms.lifeMs ?? 0,
+      charge?.terms.minLifeMs ?? 0,
       charge?.limit ?? 0,
-      charge?.counterLifeSeconds ?? 0,
+      charge?.terms.counterLifeSeconds ?? 0,
       charge?.rate?.perSecond ?? 0,
       refusal?.most ?? 0,
       refusal?.countLifeSeconds ?? 0,
@@ -162,7 +158,7 @@ export class GatheredScripts implements AttemptScripts {
       calls,
       () =>
         callOn(
-          route,
+          first.route,
           (client) => client.admitBatch(keys.length, ...keys, ...words),
           (raw) => {
             const [used, replies] = fields(raw);
@@ -257,6 +253,9 @@ export class GatheredScripts implements AttemptScripts {
     return reply;
   }
 }
+
+const isStrict = (call: Asked): boolean =>
+  call.kind === 'admit' ? call.request.terms.strict : call.request.strict;
 
 function keysOf(calls: readonly Waiting[], ...others: readonly (string | undefined)[]): string[] {
   const keys = calls.map(({ request }) => request.recordKey);

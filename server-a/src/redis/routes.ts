@@ -103,7 +103,12 @@ export function untilRun<T>(deadline: number, work: (route: Route | undefined) =
   return attempt(work, undefined).catch((error: unknown) => workAgain(error, deadline, work));
 }
 
-async function workAgain<T>(
+/**
+ * Does work anew that has ended with an error, as {@link untilRun} does after its first time.
+ *
+ * @throws {NotRun} when the deadline has come; and whatever else the work throws, or the first time has thrown
+ */
+export async function workAgain<T>(
   firstError: unknown,
   deadline: number,
   work: (route: Route | undefined) => Promise<T>,

@@ -2,26 +2,14 @@
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
 
-type Claim = [
-  owner: string,
-  id: string,
-  digest: string,
-  strict: number,
-  leaseMs: number,
-  lifeMs: number,
-  minLifeMs: number,
-  limit: number,
-  counterLifeSeconds: number,
-  from: number,
-  deadline: number,
-];
+type Claim = [mark: string, owner: string, terms: string, limit: number, from: number, deadline: number];
 type Ending = [
   ending: 'answered' | 'not_sent' | 'held' | 'unknown',
   owner: string,
-  id: string,
-  digest: string,
+  mark: string,
   durationMs: number,
-  deadline: number,
+  /** Left out where the attempt's admission has run. */
+  ...deadline: [number] | [],
 ];
 /** A script of a batch takes as many keys as its first argument says. */
 type OfManyKeys = [keys: number, ...keysAndWords: (string | number)[]];

@@ -3,6 +3,7 @@
  *
  * Over 250 lines: one binding for each script, read side by side with lua/.
  */
+import type { ReadyTerms } from './claim-terms.js';
 import type { RedisClient } from './client.js';
 import { callOn, type RedisRoutes, type Route, untilRun, type WhenLate } from './routes.js';
 
@@ -61,15 +62,9 @@ export interface AdmitRequest extends Window {
   readonly owner: string;
   readonly id: string;
   readonly digest: string;
-  /** Refuse another body instead of only reporting it. */
-  readonly strict: boolean;
-  readonly leaseMs: number;
-  readonly lifeMs: number;
-  /** Life that a record has at the least after a take-over. */
-  readonly minLifeMs: number;
+  readonly terms: ReadyTerms;
   /** Units that the client has a day. */
   readonly limit: number;
-  readonly counterLifeSeconds: number;
   readonly rate: RateLimit | undefined;
 }
 
@@ -133,7 +128,7 @@ export interface SettleRequest {
   readonly digest: string;
   /** Life of the answer (`answered`) or length of the longer lease (`held`). */
   readonly durationMs: number;
-  /** Redis time until which the attempt's `admit` may still run; 0 = it has run. */
+  /** Redis time until which the attempt's `admit` may still run; 0 = it has run. Only `not_sent` uses it. */
   readonly admitDeadlineMs: number;
 }
 
@@ -196,27 +191,19 @@ export class Scripts {
 
   /** Claims a key and charges its unit in one step, or says what stands under the key. */
   admit(request: AdmitRequest, limitMs: number, route?: Route): Promise<AdmitReply> {
-    const { recordKey, counterKey, rate } = request;
-    const claim = [
-      request.owner,
-      request.id,
-      request.digest,
-      request.strict ? 1 : 0,
-      request.leaseMs,
-      request.lifeMs,
-      request.minLifeMs,
-      request.limit,
-      request.counterLifeSeconds,
-      request.fromMs,
-      request.untilMs,
-    ] as const;
+    const { recordKey, counterKey, owner, terms, limit, fromMs, untilMs, rate } = request;
+    const mark = request.id + request.digest;
+    const { word } = terms;
     return this.#call(
       recordKey,
       route,
       (client) =>
         rate === undefined
-          ? client.admit(recordKey, counterKey, ...claim)
-          : client.admitLimited(recordKey, counterKey, rate.bucketKey, ...claim, rate.perSecond),
+          ? client.admit(recordKey, counterKey, mark, owner, word, limit, fromMs, untilMs)
+          : client.admitLimited(
+              ...[recordKey, counterKey, rate.bucketKey, mark, owner, word, limit, fromMs, untilMs],
+              rate.perSecond,
+            ),
       readAdmit,
       limitMs,
     );
@@ -241,22 +228,14 @@ export class Scripts {
 
   /** Ends an attempt, and says what stands under the key now. Harmless when it runs twice. */
   settle(request: SettleRequest, limitMs?: number): Promise<SettleReply> {
-    const { ending, recordKey, counterKey, owner, id, digest, durationMs, admitDeadlineMs } = request;
+    const { ending, recordKey, counterKey, owner, durationMs, admitDeadlineMs } = request;
+    const mark = request.id + request.digest;
     return this.#untilRun(
       recordKey,
       (client) =>
         ending === 'not_sent'
-          ? client.settleNotSent(
-              recordKey,
-              counterKey,
-              ending,
-              owner,
-              id,
-              digest,
-              durationMs,
-              admitDeadlineMs,
-            )
-          : client.settle(recordKey, ending, owner, id, digest, durationMs, admitDeadlineMs),
+          ? client.settleNotSent(recordKey, counterKey, ending, owner, mark, durationMs, admitDeadlineMs)
+          : client.settle(recordKey, ending, owner, mark, durationMs),
       readSettle,
       limitMs,
     );

@@ -3,8 +3,10 @@
  *
  * Over 250 lines: one way to call each script.
  */
+
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { readyTerms } from '../../src/redis/claim-terms.js';
 import { defineScripts } from '../../src/redis/script-files.js';
 import { createMockRedis } from './mock-redis.js';
 
@@ -139,19 +141,8 @@ export class ScriptBench {
     const { owner = 'me', id = newId(), digest = DIGEST, strict = false, leaseMs = 60_000 } = given;
     const { lifeMs = 600_000, minLifeMs = 75_000, limit = 5, counterLifeSeconds = 86_400 } = given;
     const { from = 0, deadline = FAR_MS, rate } = given;
-    const claim = [
-      owner,
-      id,
-      digest,
-      strict ? 1 : 0,
-      leaseMs,
-      lifeMs,
-      minLifeMs,
-      limit,
-      counterLifeSeconds,
-      from,
-      deadline,
-    ] as const;
+    const { word } = readyTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds });
+    const claim = [id + digest, owner, word, limit, from, deadline] as const;
     return listOf(
       await (rate === undefined
         ? this.redis.admit(record, counter, ...claim)
@@ -219,7 +210,7 @@ export class ScriptBench {
     given: SettleArguments = {},
   ): Promise<readonly unknown[]> {
     const { owner = 'me', id = newId(), digest = DIGEST, durationMs = 0, deadline = 0, counter } = given;
-    const rest = [ending, owner, id, digest, durationMs, deadline] as const;
+    const rest = [ending, owner, id + digest, durationMs, deadline] as const;
     return listOf(
       await (counter === undefined
         ? this.redis.settle(record, ...rest)
