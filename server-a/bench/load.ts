@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly request: (n: number) => string;
   /** Requests a second in all; undefined = as fast as answers come. */
   readonly ratePerSecond?: number;
+  /** Milliseconds at the beginning whose latencies are not kept: all connections are new in them. Default: 0. */
+  readonly warmUpMs?: number;
 }
 
 /** What came back. */
@@ -32,7 +34,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const latencies: number[] = [];
   const byStatus = new Map<number, number>();
   let sent = 0;
+  let answered = 0;
   const startedAt = performance.now();
+  const keptFrom = startedAt + (options.warmUpMs ?? 0);
   const endsAt = startedAt + options.durationMs;
   const gapMs =
     options.ratePerSecond === undefined ? 0 : (1000 * options.connections) / options.ratePerSecond;
@@ -66,7 +70,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
         if (buffer.length < end + HEADERS_END.length + length) return;
         const status = Number(buffer.slice(9, 12));
         byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-        latencies.push(performance.now() - sentAt);
+        answered += 1;
+        if (sentAt >= keptFrom) latencies.push(performance.now() - sentAt);
         buffer = '';
         send();
       });
@@ -78,7 +83,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const sockets = await Promise.all(Array.from({ length: options.connections }, () => open(options.port)));
   await Promise.all(sockets.map(drive));
   return {
-    answered: latencies.length,
+    answered,
     byStatus,
     seconds: (performance.now() - startedAt) / 1000,
     latencies: Float64Array.from(latencies).sort(),

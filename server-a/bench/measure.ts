@@ -11,6 +11,8 @@ export interface Variant {
   readonly connections: number;
   /** Requests a second; undefined = as fast as answers come. */
   readonly ratePerSecond?: number;
+  /** Milliseconds at the beginning of each slice whose latencies are not kept. */
+  readonly warmUpMs?: number;
 }
 
 /** One slice of one variant. */
@@ -33,9 +35,18 @@ export interface Slice {
 
 let runs = 0;
 
-/** Loads a variant for a while. @throws when an answer has another status than the kind's: it would measure something else */
-export async function slice(variant: Variant, durationMs: number): Promise<Slice> {
-  const { target, kind, connections, ratePerSecond } = variant;
+/**
+ * Loads a variant for a while.
+ *
+ * @param take is given all latencies, milliseconds
+ * @throws when an answer has another status than the kind's: it would measure something else
+ */
+export async function slice(
+  variant: Variant,
+  durationMs: number,
+  take?: (latencies: Float64Array) => void,
+): Promise<Slice> {
+  const { target, kind, connections, ratePerSecond, warmUpMs = 0 } = variant;
   runs += 1;
   const run = `${process.pid.toString(36)}-${Date.now().toString(36)}-${runs}`;
   const look = () => ({
@@ -48,6 +59,7 @@ export async function slice(variant: Variant, durationMs: number): Promise<Slice
     port: target.port,
     connections,
     durationMs,
+    warmUpMs,
     request: kind.request(run),
     ...(ratePerSecond !== undefined && { ratePerSecond }),
   });
@@ -57,6 +69,7 @@ export async function slice(variant: Variant, durationMs: number): Promise<Slice
     if (status !== kind.status)
       throw new Error(`${target.name}, ${kind.name}: ${count} answers with ${status}`);
   }
+  take?.(load.latencies);
   return {
     cpuUs: each(after.server.all, before.server.all),
     mainUs: each(after.server.main, before.server.main),

@@ -1,7 +1,8 @@
 /**
- * Loaded into a server with --import: answers the benchmark's questions about memory. Plain JavaScript, so that the server
+ * Loaded into a server with --import: answers the benchmark's questions about memory and time. Plain JavaScript, so that the server
  * needs no loader for it.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Session } from 'node:inspector/promises';
 import { GCProfiler, getHeapSpaceStatistics } from 'node:v8';
 
@@ -80,10 +81,26 @@ async function endSampling() {
   return functions;
 }
 
+const ANSWERED = 'http.server.response.finish';
+let latencies = [];
+
+/** Notes the milliseconds from when a request was written to its answer, if it says when that was. */
+function noteLatency({ request }) {
+  const sentAt = request.headers['x-sent-at'];
+  if (sentAt !== undefined) latencies.push((Number(process.hrtime.bigint()) - Number(sentAt)) / 1e6);
+}
+
 process.on('message', (question) => {
   if (question === 'begin sampling') beginSampling().then(() => process.send?.('begun'));
   else if (question === 'end sampling') endSampling().then((functions) => process.send?.(functions));
-  else if (question === 'memory') {
+  else if (question === 'begin latencies') {
+    latencies = [];
+    subscribe(ANSWERED, noteLatency);
+    process.send?.('begun');
+  } else if (question === 'end latencies') {
+    unsubscribe(ANSWERED, noteLatency);
+    process.send?.(latencies);
+  } else if (question === 'memory') {
     globalThis.gc?.();
     globalThis.gc?.();
     process.send?.(process.memoryUsage().heapUsed);

@@ -60,6 +60,25 @@ export const UNKEYED: RequestKind = {
   request: constant(MESSAGE, plenty),
 };
 
+/**
+ * Says in each request when it was written: nanoseconds by the clock that all processes of a machine share.
+ *
+ * @param warmUpMs milliseconds at the beginning of a run whose requests do not say it
+ */
+export function stamped(kind: RequestKind, warmUpMs: number): RequestKind {
+  return {
+    ...kind,
+    request: (run) => {
+      const next = kind.request(run);
+      const from = performance.now() + warmUpMs;
+      return (n) =>
+        performance.now() < from
+          ? next(n)
+          : next(n).replace('\r\n', `\r\nX-Sent-At: ${process.hrtime.bigint()}\r\n`);
+    },
+  };
+}
+
 /** Requests that must cost less than an accepted one. */
 export const CHEAPER: readonly RequestKind[] = [
   {

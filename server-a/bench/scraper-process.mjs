@@ -4,10 +4,14 @@
  *
  * They are told by the channel when to begin, with `{ port, count, encoding }`, and answer `begun` when all have had a
  * page; `stop` ends them, and is answered with `{ pages, pageBytes }`: how many came since, and of how many bytes. One
- * process serves a whole benchmark, so that none starts while senders are measured. It reads into one buffer and makes
- * nothing of the bytes: on a small machine the senders wait for its CPU.
+ * process serves a whole benchmark, so that none starts while senders are measured. On a small machine the senders wait
+ * for its CPU, and Prometheus is on another: so it has the lowest priority, reads into one buffer and makes nothing of the
+ * bytes.
  */
 import { connect } from 'node:net';
+import { constants, setPriority } from 'node:os';
+
+setPriority(constants.priority.PRIORITY_LOW);
 
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 let sockets = [];

@@ -1,24 +1,25 @@
 /** What scrapers cost the senders. */
-import { fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import * as yup from 'yup';
 import type { Bench, Outcome } from './experiment.js';
 import { runLoad } from './load.js';
-import { ratio, type Slice, slice, spread } from './measure.js';
-import { API_KEYS, KEYED } from './requests.js';
+import { type Slice, slice, spread } from './measure.js';
+import { type Estimate, pooled, ratioOf, typical } from './pooled.js';
+import { API_KEYS, KEYED, stamped } from './requests.js';
+import { SCRAPERS, Scrapers, startControl } from './scraper-processes.js';
 import { fixed, table } from './table.js';
-import type { Target } from './target.js';
+import { PROBED, type Target } from './target.js';
 
-const SCRAPERS = 8;
 const CLIENTS = 20_000;
 const CONNECTIONS = 64;
-/** As long as the gateway's rarest regular work, the gauges of quota, is apart: each slice has it once. */
-const SLICE_MS = 5000;
-const pathOf = (script: string): string => fileURLToPath(new URL(script, import.meta.url));
+/** Short, and two of them a round, so that a slow spell of the machine hits all alike. */
+const SLICE_MS = 2500;
+const SLICES_PER_ROUND = 2;
+/** Of each slice; all connections are new at its beginning. */
+const WARM_UP_MS = 500;
+/** Part of the rate at saturation: Redis, RabbitMQ and the senders, who share a core on a small machine, are not to wait for it. */
+const LOAD = 1 / 8;
 const keyOf = (n: number): string => `another_key_${n}_0000000000`;
 
 /** What goes on beside the senders. The control scrapes another process, for as many bytes as the plain pages have. */
@@ -31,23 +32,28 @@ const BESIDE = {
 type Beside = keyof typeof BESIDE;
 const VARIANTS = ['alone', 'gzip', 'plain', 'control'] as const satisfies readonly Beside[];
 
-const scraped = yup.object({ pages: yup.number().required(), pageBytes: yup.number().required() }).required();
-type Scraped = yup.InferType<typeof scraped>;
+/** Where a latency is taken. */
+const CLOCKS = {
+  senders: 'as the senders see it',
+  gateway: 'in the gateway, from when a request was written',
+} as const;
+type Clock = keyof typeof CLOCKS;
 
-/** The slices of one variant, and what was scraped meanwhile. */
+/** The slices of one variant, their latencies, and what was scraped meanwhile. */
 interface Measured {
   readonly slices: Slice[];
+  readonly latencies: Readonly<Record<Clock, Float64Array[]>>;
   pages: number;
-  seconds: number;
   pageBytes: number;
 }
+type ByVariant = Readonly<Record<Beside, Measured>>;
 
 /** Loads a gateway with and without scrapers that ask without a pause, in turn. */
 export async function scrapers(bench: Bench): Promise<Outcome> {
   const directory = await mkdtemp(join(tmpdir(), 'sms-gateway-bench-config-'));
   const file = join(directory, 'clients.json');
   await writeFile(file, clients());
-  const rows: string[][] = [];
+  const rows: Record<Clock, string[][]> = { senders: [], gateway: [] };
   const figures: Record<string, unknown> = {};
   // With the pause that the gateway makes between two pages of such a size.
   const cases = [
@@ -60,48 +66,68 @@ export async function scrapers(bench: Bench): Promise<Outcome> {
     },
   ];
   for (const { name, env, count, pauseMs } of cases) {
-    const gateway = await bench.gateway(env);
+    const gateway = await bench.gateway(env, PROBED);
     await sendOnceAs(count, gateway);
     await slice(load(gateway), bench.sliceMs);
     const saturated = await slice(load(gateway), bench.sliceMs);
-    const ratePerSecond = Math.round(saturated.perSecond / 4);
+    const ratePerSecond = Math.round(saturated.perSecond * LOAD);
     const measured = await inTurn(bench, gateway, ratePerSecond, pauseMs);
     await gateway.stop();
-    figures[name] = { ratePerSecond, ...measured };
-    for (const variant of VARIANTS) rows.push([name, String(ratePerSecond), ...rowOf(variant, measured)]);
+    const figuresOf: Record<string, unknown> = { ratePerSecond };
+    for (const variant of VARIANTS) {
+      const { slices, pages, pageBytes } = measured[variant];
+      const row = [`${name}, ${ratePerSecond} a second`, BESIDE[variant]?.name ?? 'nothing'];
+      const senders = inWords('senders', variant, measured);
+      const inGateway = inWords('gateway', variant, measured);
+      rows.senders.push([...row, ...senders, ...scrapedOf(variant, measured)]);
+      rows.gateway.push([...row, ...inGateway]);
+      figuresOf[variant] = { slices, pages, pageBytes, senders, inGateway };
+    }
+    figures[name] = figuresOf;
   }
   await rm(directory, { recursive: true, force: true });
-  const head = [
-    'configuration',
-    'per s',
-    'beside the senders',
-    'CPU µs',
-    'p50 ms',
-    'p99 ms',
-    'p99.9 ms',
-    'p99, ratio',
-    'pages a second',
-  ];
-  return { table: table(`${SCRAPERS} scrapers without a pause`, head, rows), figures };
+  const head = ['configuration', 'beside', 'p50 ms', 'p99 ms', 'p99.9 ms', "slices' p99 ms"];
+  const ratios = ['p99 to alone', 'to control', "slices' p99 to alone", 'to control'];
+  const title = (clock: Clock): string => `${SCRAPERS} scrapers without a pause, ${CLOCKS[clock]}`;
+  return {
+    table: [
+      table(title('senders'), [...head, ...ratios, 'CPU µs', 'pages a second'], rows.senders),
+      table(title('gateway'), [...head, ...ratios], rows.gateway),
+    ].join('\n\n'),
+    figures,
+  };
 }
 
-function rowOf(variant: Beside, measured: Readonly<Record<Beside, Measured>>): string[] {
-  const { slices, pages, seconds, pageBytes } = measured[variant];
-  const of = (pick: (one: Slice) => number, digits = 2): string =>
-    fixed(spread(slices.map(pick)).median, digits);
-  const p99 = ratio(slices, measured.alone.slices, (one) => one.p99Ms);
+/** Returns the quantiles of a variant by one clock, and the ratios of its p99 to the others'. */
+function inWords(clock: Clock, variant: Beside, measured: ByVariant): string[] {
+  const latencies = measured[variant].latencies[clock];
+  const against = (of: Estimate, other: Beside): string => {
+    if (variant === 'alone' || variant === other) return '';
+    const { ratio, low, high } = ratioOf(latencies, measured[other].latencies[clock], of);
+    return `${fixed(ratio, 2)} (${fixed(low, 2)}–${fixed(high, 2)})`;
+  };
+  const [p50, p99, p999, slicesP99] = [pooled(0.5), pooled(0.99), pooled(0.999), typical(0.99)];
   return [
-    BESIDE[variant]?.name ?? 'nothing',
-    of((one) => one.cpuUs, 1),
-    of((one) => one.p50Ms),
-    of((one) => one.p99Ms),
-    of((one) => one.p999Ms),
-    variant === 'alone' ? '' : `${fixed(p99.median, 2)} (${fixed(p99.min, 2)}–${fixed(p99.max, 2)})`,
+    ...[p50, p99, p999, slicesP99].map((of) => fixed(of(latencies), 2)),
+    ...[p99, slicesP99].flatMap((of) => [against(of, 'alone'), against(of, 'control')]),
+  ];
+}
+
+function scrapedOf(variant: Beside, measured: ByVariant): string[] {
+  const { slices, pages, pageBytes } = measured[variant];
+  const seconds = slices.reduce((sum, one) => sum + one.seconds, 0);
+  return [
+    fixed(spread(slices.map(({ cpuUs }) => cpuUs)).median, 1),
     variant === 'alone' ? '' : `${fixed(pages / seconds, 1)} of ${fixed(pageBytes / 1024, 0)} KiB`,
   ];
 }
 
-const load = (target: Target) => ({ target, kind: KEYED, connections: CONNECTIONS });
+const load = (target: Target) => ({
+  target,
+  kind: stamped(KEYED, WARM_UP_MS),
+  connections: CONNECTIONS,
+  warmUpMs: WARM_UP_MS,
+});
 
 function clients(): string {
   const list: Record<string, unknown> = {};
@@ -135,30 +161,41 @@ async function inTurn(
   target: Target,
   ratePerSecond: number,
   pauseMs: number,
-): Promise<Readonly<Record<Beside, Measured>>> {
-  const none = (): Measured => ({ slices: [], pages: 0, seconds: 0, pageBytes: 0 });
+): Promise<ByVariant> {
+  const none = (): Measured => ({
+    slices: [],
+    latencies: { senders: [], gateway: [] },
+    pages: 0,
+    pageBytes: 0,
+  });
   const measured = { alone: none(), gzip: none(), plain: none(), control: none() };
   const scrapers = new Scrapers();
   await scrapers.begin(target.port, BESIDE.plain.encoding);
   const { pageBytes } = await scrapers.stop();
   const control = await startControl(pageBytes, pauseMs);
   try {
-    for (let round = 1; round <= bench.rounds; round += 1) {
+    const rounds = bench.rounds * SLICES_PER_ROUND;
+    for (let round = 1; round <= rounds; round += 1) {
       const order = VARIANTS.map((variant) => ({ variant, rank: Math.random() }));
       for (const { variant } of order.sort((a, b) => a.rank - b.rank)) {
         const beside = BESIDE[variant];
         if (beside) await scrapers.begin(variant === 'control' ? control.port : target.port, beside.encoding);
-        const one = await slice({ ...load(target), ratePerSecond }, bench.quick ? bench.sliceMs : SLICE_MS);
         const sum = measured[variant];
+        const { slices, latencies } = sum;
+        const inGateway = await target.latenciesOf(async () => {
+          const durationMs = WARM_UP_MS + (bench.quick ? bench.sliceMs : SLICE_MS);
+          const all = { ...load(target), ratePerSecond };
+          slices.push(await slice(all, durationMs, (seen) => void latencies.senders.push(seen)));
+        });
+        latencies.gateway.push(inGateway);
         if (beside) {
           const { pages, pageBytes } = await scrapers.stop();
           sum.pages += pages;
           sum.pageBytes = pageBytes;
         }
-        sum.slices.push(one);
-        sum.seconds += one.seconds;
+        const p99 = (clock: Clock): string => fixed(pooled(0.99)(latencies[clock].slice(-1)), 2);
         bench.progress(
-          `round ${round}/${bench.rounds}  ${variant.padEnd(8)} p50 ${one.p50Ms.toFixed(2)}  p99 ${one.p99Ms.toFixed(2)} ms`,
+          `round ${round}/${rounds}  ${variant.padEnd(8)} p99 ${p99('senders')} ms, in the gateway ${p99('gateway')} ms`,
         );
       }
     }
@@ -167,46 +204,4 @@ async function inTurn(
     control.stop();
   }
   return measured;
-}
-
-/** The process of the scrapers. */
-class Scrapers {
-  readonly #child = fork(pathOf('scraper-process.mjs'), { execArgv: [] });
-  readonly #failed = once(this.#child, 'exit').then(() => {
-    throw new Error('the scrapers have failed');
-  });
-
-  constructor() {
-    // At the end nobody waits for an answer.
-    this.#failed.catch(() => {});
-  }
-
-  /** Begins to scrape, and waits until each has had a page. */
-  async begin(port: number, encoding: string): Promise<void> {
-    await this.#ask({ port, count: SCRAPERS, encoding });
-  }
-
-  /** Ends the scraping. Returns how many pages were given since all had one, and of how many bytes. */
-  async stop(): Promise<Scraped> {
-    return scraped.validate(await this.#ask('stop'));
-  }
-
-  end(): void {
-    this.#child.kill();
-  }
-
-  /** @throws Error when the process ends instead of answering */
-  async #ask(message: string | object): Promise<unknown> {
-    const answer = once(this.#child, 'message');
-    this.#child.send(message);
-    const [answered] = await Promise.race([answer, this.#failed]);
-    return answered;
-  }
-}
-
-async function startControl(bytes: number, pauseMs: number): Promise<{ port: number; stop: () => void }> {
-  const args = [pathOf('static-pages.mjs'), String(bytes), String(pauseMs)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [port] = await once(child.stdout, 'data');
-  return { port: Number(String(port)), stop: () => void child.kill() };
 }

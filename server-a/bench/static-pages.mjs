@@ -1,6 +1,7 @@
 /**
  * Serves pages as large as the gateway's, and as often, out of a process that has nothing else to do: what scraping costs
- * the senders on the same machine when no gateway is scraped.
+ * the senders on the same machine when no gateway is scraped. It has the lowest
+ * priority, as the scrapers do.
  *
  *     node bench/static-pages.mjs <bytes of a page> <milliseconds between two pages>
  *
@@ -8,7 +9,10 @@
  */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { constants, setPriority } from 'node:os';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+
+setPriority(constants.priority.PRIORITY_LOW);
 
 /** Sent in one turn of the event loop, as the gateway does. */
 const PIECE_BYTES = 30_000;

@@ -48,6 +48,8 @@ const allocations = yup
   )
   .required();
 
+const latencies = yup.array(yup.number().required()).required();
+
 const probe = yup
   .object({
     allocated: yup.number().required(),
@@ -149,6 +151,16 @@ export class Target {
     await this.#process.ask('begin sampling');
     await work();
     return allocations.validate(await this.#process.ask('end sampling'));
+  }
+
+  /**
+   * Does something, and returns for each request that was `stamped` the milliseconds from when it was written to when it was
+   * answered, sorted; the server must run with {@link PROBED}.
+   */
+  async latenciesOf(work: () => Promise<unknown>): Promise<Float64Array> {
+    await this.#process.ask('begin latencies');
+    await work();
+    return Float64Array.from(await latencies.validate(await this.#process.ask('end latencies'))).sort();
   }
 
   async stop(): Promise<void> {
