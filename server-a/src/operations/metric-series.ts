@@ -20,6 +20,8 @@ class SeriesStore {
   #byKey = new Map<string, Series>();
   /** By the object that a caller uses again and again; no other is kept: to grow takes a WeakMap milliseconds. */
   #byLabels = new WeakMap<object, Series>();
+  /** Somebody may still be reading {@link SeriesStore.#byKey}. */
+  #isRead = false;
 
   constructor(name: string, labelNames: readonly string[]) {
     this.#name = name;
@@ -51,6 +53,9 @@ class SeriesStore {
   }
 
   remove(labels: object): void {
+    // Whoever reads it would come to a series that goes and comes back a second time. One copy for all that go.
+    if (this.#isRead) this.#byKey = new Map(this.#byKey);
+    this.#isRead = false;
     this.#byKey.delete(this.#keyOf(labels));
     // It may be known there by several objects.
     this.#byLabels = new WeakMap();
@@ -60,10 +65,12 @@ class SeriesStore {
     // Not emptied: whoever reads it would come to the series that are set anew, a second time.
     this.#byKey = new Map();
     this.#byLabels = new WeakMap();
+    this.#isRead = false;
   }
 
   /** All of them, one by one, each once; series that come or go meanwhile may be among them or not. */
   all(): IterableIterator<Series> {
+    this.#isRead = true;
     return this.#byKey.values();
   }
 

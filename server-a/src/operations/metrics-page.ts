@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { settleUnreadBody } from '../http/unread-body.js';
 import type { Metrics } from '../metrics.js';
 import type { RabbitMqLink } from '../rabbitmq/connect.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
@@ -57,6 +58,8 @@ export function metricsPage(
     ctx.respond = false;
     // The scraper has hung up.
     if (res.destroyed) return;
+    // The headers go out here, before the layers further out could say that the connection ends.
+    settleUnreadBody(ctx);
     res.setHeader('Content-Type', metrics.registry.contentType);
     res.setHeader('Content-Length', String(page.pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
     res.setHeader('Vary', 'Accept-Encoding');

@@ -4,6 +4,13 @@ import { type IncomingMessage, request } from 'node:http';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
+import Koa from 'koa';
+import { createOperatorsServer } from '../../../src/http/server.js';
+import { reportErrors } from '../../../src/layers/report-errors.js';
+import { createMetrics } from '../../../src/metrics.js';
+import { metricsPage } from '../../../src/operations/metrics-page.js';
+import type { RequestState } from '../../../src/request/state.js';
+import { logInto } from '../../support/log-into.js';
 import { begin, bytesOf, question, scrape, serveMetrics, valuesOn } from '../../support/metrics-server.js';
 
 /** The lines without their values, and without the series of Node.js: some come and go. */
@@ -122,3 +129,37 @@ test.serial(
     t.is(asked, 0);
   },
 );
+
+test('metrics page: asked for with a body that has not come in whole -> says that the connection ends, as it does', async (t) => {
+  const parts = {
+    metrics: createMetrics(),
+    publisher: { inFlight: 0 },
+    redis: { usable: true },
+    rabbitmq: { unusable: undefined },
+  };
+  const app = new Koa<RequestState>();
+  app.use(reportErrors());
+  app.use(metricsPage(parts));
+  const server = createOperatorsServer(app.callback(), {
+    env: { MAX_CONNECTIONS: 5, SHUTDOWN_TIMEOUT_MS: 1000 },
+    metrics: parts.metrics,
+    log: logInto('info').log,
+    longestRequestMs: 3000,
+    ending: () => false,
+    lingerMs: 50,
+  });
+  const { port } = await server.listen('127.0.0.1', 0);
+  t.teardown(() => server.closeAtOnce());
+  for (const encoding of ['gzip', 'identity']) {
+    const asked = question(encoding).replace(
+      '\r\n\r\n',
+      '\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+    );
+    for (const text of [asked, asked.replace('GET', 'HEAD')]) {
+      const socket = await begin(port, text);
+      const answer = Buffer.concat(await socket.toArray()).toString('latin1');
+      t.regex(answer, /^HTTP\/1\.1 200 OK\r\n/);
+      t.regex(answer, /^Connection: close\r$/m);
+    }
+  }
+});
