@@ -47,6 +47,7 @@ export async function slice(
   take?: (latencies: Float64Array) => void,
 ): Promise<Slice> {
   const { target, kind, connections, ratePerSecond, warmUpMs = 0 } = variant;
+  await target.emptyQueue();
   runs += 1;
   const run = `${process.pid.toString(36)}-${Date.now().toString(36)}-${runs}`;
   const look = () => ({
