@@ -24,8 +24,6 @@ export const at = (target: Target, kind: RequestKind): Variant => ({
 });
 /** CPU of the server for a request. */
 const cpu = (one: Slice): number => one.cpuUs;
-/** Milliseconds that one request in a hundred takes longer than. */
-export const p99 = (one: Slice): number => one.p99Ms;
 
 /** Head of a table of {@link row}s. */
 export const HEAD = [
@@ -48,7 +46,7 @@ export function row(name: string, slices: readonly Slice[]): string[] {
     fixed(of((one) => one.rabbitmqUs).median),
     fixed(of((one) => one.perSecond).median, 0),
     fixed(of((one) => one.p50Ms).median),
-    fixed(of(p99).median),
+    fixed(of((one) => one.p99Ms).median),
     fixed(of((one) => one.p999Ms).median),
     fixed(of((one) => one.rssMiB).median, 0),
   ];
@@ -84,7 +82,7 @@ async function garbageOf(
 }
 
 /** A ratio as text: its median, and between which bounds that lies. */
-export const inWords = ({ median, low, high }: ReturnType<typeof spread>): string =>
+const inWords = ({ median, low, high }: ReturnType<typeof spread>): string =>
   `${fixed(median, 2)} (${fixed(low, 2)}–${fixed(high, 2)})`;
 
 /** Two servers, with and without a key, in turn. */

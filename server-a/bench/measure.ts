@@ -116,18 +116,22 @@ export async function garbage(variant: Variant, durationMs: number): Promise<Gar
  * first round warms up and is not kept.
  *
  * @param progress is told after each slice
+ * @param take is given the latencies of each slice that is kept, and its variant's place in the list
  */
 export async function interleave(
   variants: readonly Variant[],
   rounds: number,
   sliceMs: number,
   progress: (text: string) => void,
+  take?: (index: number, latencies: Float64Array) => void,
 ): Promise<Slice[][]> {
   const slices: Slice[][] = variants.map(() => []);
   for (let round = 0; round <= rounds; round += 1) {
     const order = variants.map((variant, index) => ({ variant, index, rank: Math.random() }));
     for (const { variant, index } of order.sort((a, b) => a.rank - b.rank)) {
-      const measured = await slice(variant, sliceMs);
+      const measured = await slice(variant, sliceMs, (latencies) => {
+        if (round > 0) take?.(index, latencies);
+      });
       if (round > 0) slices[index]?.push(measured);
       const what = `${variant.target.name}, ${variant.kind.name}`;
       progress(

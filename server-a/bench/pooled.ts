@@ -1,6 +1,7 @@
 /** A quantile of the latencies of many slices, in two ways, and how two variants' compare. */
 import { quantile } from './load.js';
 import { spread } from './measure.js';
+import { fixed } from './table.js';
 
 /** Latencies by round, each sorted. */
 export type Rounds = readonly Float64Array[];
@@ -27,6 +28,17 @@ export const typical =
   (slices) =>
     spread(slices.map((one) => quantile(one, part))).median;
 
+/** A ratio, and between which bounds it lies with 95 % certainty. */
+interface BoundRatio {
+  readonly ratio: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A ratio as text. */
+export const ratioInWords = ({ ratio, low, high }: BoundRatio): string =>
+  `${fixed(ratio, 2)} (${fixed(low, 2)}–${fixed(high, 2)})`;
+
 /** Times that a ratio is made anew from rounds drawn at random. */
 const DRAWS = 400;
 
@@ -34,11 +46,7 @@ const DRAWS = 400;
  * Returns the ratio of two variants' figures, and between which bounds it lies with 95 % certainty. They are by bootstrap
  * over the rounds: stalls come in bursts, so rounds are independent, and latencies are not.
  */
-export function ratioOf(
-  one: Rounds,
-  other: Rounds,
-  of: Estimate,
-): { readonly ratio: number; readonly low: number; readonly high: number } {
+export function ratioOf(one: Rounds, other: Rounds, of: Estimate): BoundRatio {
   const among = (rounds: readonly number[]): number => {
     const [mine, others] = [one, other].map((slices) => of(rounds.flatMap((round) => slices[round] ?? [])));
     return (mine ?? Number.NaN) / (others ?? Number.NaN);

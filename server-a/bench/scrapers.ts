@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Bench, Outcome } from './experiment.js';
 import { runLoad } from './load.js';
 import { type Slice, slice, spread } from './measure.js';
-import { type Estimate, pooled, ratioOf, typical } from './pooled.js';
+import { type Estimate, pooled, ratioInWords, ratioOf, typical } from './pooled.js';
 import { API_KEYS, KEYED, stamped } from './requests.js';
 import { SCRAPERS, Scrapers, startControl } from './scraper-processes.js';
 import { fixed, table } from './table.js';
@@ -103,8 +103,7 @@ function inWords(clock: Clock, variant: Beside, measured: ByVariant): string[] {
   const latencies = measured[variant].latencies[clock];
   const against = (of: Estimate, other: Beside): string => {
     if (variant === 'alone' || variant === other) return '';
-    const { ratio, low, high } = ratioOf(latencies, measured[other].latencies[clock], of);
-    return `${fixed(ratio, 2)} (${fixed(low, 2)}–${fixed(high, 2)})`;
+    return ratioInWords(ratioOf(latencies, measured[other].latencies[clock], of));
   };
   const [p50, p99, p999, slicesP99] = [pooled(0.5), pooled(0.99), pooled(0.999), typical(0.99)];
   return [

@@ -12,7 +12,9 @@
 -- ARGV[5] from      integer Redis time in milliseconds before which id and counter are not the right ones
 -- ARGV[6] deadline  integer Redis time in milliseconds after which this call does nothing
 -- ARGV[7] per_second integer new messages that the client may send in a second
--- Returns {'admitted', id, 0, used}: claimed and charged; used counts the day's units, this one included
+-- Returns used, in place of {'admitted', id, 0, used}: claimed under the id that was given, and charged; used counts the
+-- day's units, this one included
+-- Returns {'admitted', id, uncertain 0|1, used}: a second run by the same owner finds it admitted before
 -- Returns {'admitted', id, 1, 0}: taken over from an attempt that may have published; not charged again
 -- Returns {'exceeded', used}: no unit is left; nothing was changed
 -- Returns {'throttled'}: too many new messages of the client in this second; nothing was changed
@@ -41,7 +43,7 @@ local now = now_ms()
 if now < from or now > deadline then
   return { 'not_now', now }
 end
-local strict, lease, life, min_life, counter_life = terms:match('^(%d) (%d+) (%d+) (%d+) (%d+)$')
+local strict, lease, life, min_life, counter_life = terms:match('^(%S+) (%S+) (%S+) (%S+) (%S+)$')
 lease, min_life = tonumber(lease), tonumber(min_life)
 local charge = {
   counter = counter,
@@ -58,7 +60,7 @@ local reply, taken_over = admission(record, found, owner, digest, strict == '1',
 if not reply then
   write_charge(charge)
   claim(record, mark, open_fields('0', now + lease, counter:sub(-10), owner), life)
-  return { 'admitted', mark:sub(1, 36), 0, charge.used + 1 }
+  return charge.used + 1
 end
 if taken_over then
   reclaim(record, taken_over, min_life)

@@ -6,7 +6,7 @@
 -- ARGV[3] from     integer Redis time in milliseconds before which the counter is not the right one
 -- ARGV[4] deadline integer Redis time in milliseconds after which this call does nothing
 -- ARGV[5] per_second integer new messages that the client may send in a second
--- Returns {'consumed', used}: a unit is taken; used counts the day's units, this one included
+-- Returns used, in place of {'consumed', used}: a unit is taken; used counts the day's units, this one included
 -- Returns {'exceeded', used}: none is left; nothing was changed
 -- Returns {'throttled'}: too many new messages of the client in this second; nothing was changed
 -- Returns {'not_now', now_ms}: the time is outside from and deadline; nothing was changed
@@ -34,4 +34,4 @@ if nothing_left then
   return { 'exceeded', charge.used }
 end
 write_charge(charge)
-return { 'consumed', charge.used + 1 }
+return charge.used + 1

@@ -6,7 +6,8 @@
 -- ARGV[3] mark     string  the tracking id (36 characters) that the attempt published under, and its body's digest (10)
 -- ARGV[4] duration integer milliseconds: the answer's life (answered), the longer lease (held), otherwise 0
 -- ARGV[5] deadline integer Redis time in milliseconds until which the attempt's admit may still run; left out = it has run
--- Returns {'answered', id, status, body, left_ms, 0}: the key's answer, this attempt's own or another's
+-- Returns 1, in place of {'answered', id, 202, '', duration, 0}: the attempt's own answer stands, written by this call
+-- Returns {'answered', id, status, body, left_ms, 0}: the key's answer, another's or one that stood before
 -- Returns {'open', id, 0}: the key is open; its message may be in the broker
 -- Returns {'withdrawn'}: the record is gone and its unit is given back; the message is in no queue
 -- Returns {'absent'}: the key has no record
@@ -25,5 +26,4 @@ local record, counter = KEYS[1], KEYS[2]
 local ending, owner, mark = ARGV[1], ARGV[2], ARGV[3]
 local duration, deadline = ARGV[4], tonumber(ARGV[5] or 0)
 
-return settlement(record, counter, ending, owner, mark, duration, deadline)
-  or { 'answered', mark:sub(1, 36), 202, '', tonumber(duration), 0 }
+return settlement(record, counter, ending, owner, mark, duration, deadline) or 1

@@ -226,10 +226,9 @@ export class GatheredScripts implements AttemptScripts {
 
   /** Gives a call its reply. @throws Error for one that no header names */
   #take(call: Waiting, raw: unknown): void {
-    if (call.kind === 'admit') {
-      call.resolve(typeof raw === 'number' ? claimedAnew(call.request, raw) : readAdmit(raw));
-    } else if (call.kind === 'refuse') call.resolve(readRefuse(raw));
-    else call.resolve(this.#settled(raw === 1 ? answered(call.request) : readSettle(raw)));
+    if (call.kind === 'admit') call.resolve(readAdmit(raw, call.request));
+    else if (call.kind === 'refuse') call.resolve(readRefuse(raw));
+    else call.resolve(this.#settled(readSettle(raw, call.request)));
   }
 
   /** Makes a call by itself. @param passedMs what of its time has passed already */
@@ -270,24 +269,6 @@ function leastLimit(calls: readonly Waiting[]): number | undefined {
   }
   return least;
 }
-
-/** What a number says of an item that was to be admitted: it is claimed under its own id, and so many units are used. */
-const claimedAnew = ({ id }: AdmitRequest, used: number): AdmitReply => ({
-  status: 'admitted',
-  id,
-  takenOver: false,
-  used,
-});
-
-/** What 1 says of an attempt that was answered: its answer stands. */
-const answered = ({ id, durationMs }: SettleRequest): SettleReply => ({
-  status: 'answered',
-  id,
-  httpStatus: 202,
-  body: '',
-  leftMs: durationMs,
-  mismatch: false,
-});
 
 /** What attempts must have in common to be ended by one call. */
 function groupOf({ request }: Ended): string {

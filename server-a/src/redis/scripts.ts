@@ -204,7 +204,7 @@ export class Scripts {
               ...[recordKey, counterKey, rate.bucketKey, mark, owner, word, limit, fromMs, untilMs],
               rate.perSecond,
             ),
-      readAdmit,
+      (raw) => readAdmit(raw, request),
       limitMs,
     );
   }
@@ -236,7 +236,7 @@ export class Scripts {
         ending === 'not_sent'
           ? client.settleNotSent(recordKey, counterKey, ending, owner, mark, durationMs, admitDeadlineMs)
           : client.settle(recordKey, ending, owner, mark, durationMs),
-      readSettle,
+      (raw) => readSettle(raw, request),
       limitMs,
     );
   }
@@ -318,11 +318,13 @@ export class Scripts {
 }
 
 /**
- * Reads what `admit` answers.
+ * Reads what `admit` answers. The answer that nearly every call gets is a number: a list of texts would cost as much to read
+ * as the call to send.
  *
  * @throws Error for an answer that the script's header does not name; the others here do the same
  */
-export function readAdmit(raw: unknown): AdmitReply {
+export function readAdmit(raw: unknown, { id }: Pick<AdmitRequest, 'id'>): AdmitReply {
+  if (typeof raw === 'number') return { status: 'admitted', id, takenOver: false, used: raw };
   const [status, a, b, c] = fields(raw);
   switch (status) {
     case 'admitted':
@@ -345,8 +347,14 @@ export function readRefuse(raw: unknown): RefuseReply {
   return status === 'not_now' ? { status, nowMs: Number(value) } : readStanding(raw);
 }
 
-/** Reads what `settle` answers. */
-export function readSettle(raw: unknown): SettleReply {
+/** Reads what `settle` answers. 1 = the attempt's own answer stands. */
+export function readSettle(
+  raw: unknown,
+  { id, durationMs }: Pick<SettleRequest, 'id' | 'durationMs'>,
+): SettleReply {
+  if (raw === 1) {
+    return { status: 'answered', id, httpStatus: 202, body: '', leftMs: durationMs, mismatch: false };
+  }
   const [status] = fields(raw);
   if (status === 'withdrawn' || status === 'absent' || status === 'early') return { status };
   const standing = readStanding(raw);
@@ -355,10 +363,11 @@ export function readSettle(raw: unknown): SettleReply {
 }
 
 function readConsume(raw: unknown): ConsumeReply {
+  if (typeof raw === 'number') return { status: 'consumed', used: raw };
   const [status, value] = fields(raw);
   if (status === 'not_now') return { status, nowMs: Number(value) };
   if (status === 'throttled') return { status };
-  if (status !== 'consumed' && status !== 'exceeded') throw unexpected(raw);
+  if (status !== 'exceeded') throw unexpected(raw);
   return { status, used: Number(value) };
 }
 

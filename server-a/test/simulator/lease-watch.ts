@@ -3,8 +3,10 @@ import type { RedisValue } from './lua-machine.js';
 import type { Process } from './process.js';
 import { CLIENTS } from './settings.js';
 
-/** Where the lease is among the words of a script; of `admitBatch`, among those behind its keys. */
-const LEASE_WORD = { admit: 6, admitLimited: 7, admitBatch: 5 } as const;
+/** Where the terms of a claim are among the words of a script: the lease is the second of them. */
+const TERMS_WORD = { admit: 4, admitLimited: 5 } as const;
+/** Where the lease is among the words of `admitBatch` behind its keys. */
+const LEASE_WORD_OF_BATCH = 5;
 /**
  * Looks at the clock after which a process cannot say that it stood still since its last look at the lease: the publisher
  * notes the time of a message, between that look and the write.
@@ -29,12 +31,11 @@ export class LeaseWatch {
 
   /** Redis has run a script. */
   executed(process: Process, command: string, words: readonly string[], reply: RedisValue): void {
-    if (!Array.isArray(reply)) return;
     if (command === 'admit' || command === 'admitLimited') {
-      this.#admitted(process, words[0], words[LEASE_WORD[command]], reply);
-    } else if (command === 'admitBatch') {
+      this.#admitted(process, words[0], words[TERMS_WORD[command]]?.split(' ')[1], reply);
+    } else if (command === 'admitBatch' && Array.isArray(reply)) {
       const [keys, ...rest] = words;
-      const lease = rest[Number(keys) + LEASE_WORD.admitBatch];
+      const lease = rest[Number(keys) + LEASE_WORD_OF_BATCH];
       const replies = Array.isArray(reply[1]) ? reply[1] : [];
       for (const [index, one] of replies.entries()) this.#admitted(process, rest[index], lease, one);
     }
@@ -46,9 +47,10 @@ export class LeaseWatch {
     lease: string | undefined,
     reply: RedisValue,
   ): void {
-    // An item of a batch that is claimed anew is told a number.
+    // What is claimed anew is told a number.
     const isAdmitted = Array.isArray(reply) ? reply[0] === 'admitted' : typeof reply === 'number';
     if (!isAdmitted) return;
+    if (!(Number(lease) > 0)) throw new Error(`no lease: ${lease}`);
     this.#ends.set(`${process.name} ${record}`, this.#world.time.now + Number(lease));
   }
 

@@ -136,18 +136,17 @@ export class ScriptBench {
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
-  /** Runs admit. */
+  /** Runs admit. What this and the others are told in place of a list is given as that list. */
   async admit(record: string, counter: string, given: AdmitArguments = {}): Promise<readonly unknown[]> {
     const { owner = 'me', id = newId(), digest = DIGEST, strict = false, leaseMs = 60_000 } = given;
     const { lifeMs = 600_000, minLifeMs = 75_000, limit = 5, counterLifeSeconds = 86_400 } = given;
     const { from = 0, deadline = FAR_MS, rate } = given;
     const { word } = readyTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds });
     const claim = [id + digest, owner, word, limit, from, deadline] as const;
-    return listOf(
-      await (rate === undefined
-        ? this.redis.admit(record, counter, ...claim)
-        : this.redis.admitLimited(record, counter, rate.bucket, ...claim, rate.perSecond)),
-    );
+    const reply = await (rate === undefined
+      ? this.redis.admit(record, counter, ...claim)
+      : this.redis.admitLimited(record, counter, rate.bucket, ...claim, rate.perSecond));
+    return typeof reply === 'number' ? ['admitted', id, 0, reply] : listOf(reply);
   }
 
   /** Claims a new key for `me`; returns where, and under which id. */
@@ -211,11 +210,10 @@ export class ScriptBench {
   ): Promise<readonly unknown[]> {
     const { owner = 'me', id = newId(), digest = DIGEST, durationMs = 0, deadline = 0, counter } = given;
     const rest = [ending, owner, id + digest, durationMs, deadline] as const;
-    return listOf(
-      await (counter === undefined
-        ? this.redis.settle(record, ...rest)
-        : this.redis.settleNotSent(record, counter, ...rest)),
-    );
+    const reply = await (counter === undefined
+      ? this.redis.settle(record, ...rest)
+      : this.redis.settleNotSent(record, counter, ...rest));
+    return reply === 1 ? ['answered', id, 202, '', durationMs, 0] : listOf(reply);
   }
 
   /** Runs refuse. */
@@ -234,11 +232,10 @@ export class ScriptBench {
   async consume(counter: string, limit: number, given: ChargeArguments = {}): Promise<readonly unknown[]> {
     const { from = 0, deadline = FAR_MS, rate } = given;
     const unit = [limit, 86_400, from, deadline] as const;
-    return listOf(
-      await (rate === undefined
-        ? this.redis.quotaConsume(counter, ...unit)
-        : this.redis.quotaConsumeLimited(counter, rate.bucket, ...unit, rate.perSecond)),
-    );
+    const reply = await (rate === undefined
+      ? this.redis.quotaConsume(counter, ...unit)
+      : this.redis.quotaConsumeLimited(counter, rate.bucket, ...unit, rate.perSecond));
+    return typeof reply === 'number' ? ['consumed', reply] : listOf(reply);
   }
 
   /** Runs quota_refund. */
