@@ -1,5 +1,5 @@
 /** Decides when a script may take effect. The time is Redis's own, of which the gateway has only an estimate. */
-import { type RedisRoutes, type Route, workAgain } from '../redis/routes.js';
+import { NotRun, type RedisRoutes, type Route, workAgain } from '../redis/routes.js';
 import type { NotNow, Window } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import { admissionEnd, admissionLimitMs } from './time-limits.js';
@@ -54,7 +54,9 @@ export class RedisTime {
   ): Promise<Answer> {
     const asked = { key, deadline, send };
     return this.#try(asked, undefined, MOST_TRIES, (error) =>
-      workAgain(error, admissionEnd(deadline), (named) => this.#try(asked, named, MOST_TRIES, rethrow)),
+      workAgain(error, admissionEnd(deadline), (named) => this.#try(asked, named, MOST_TRIES, rethrow)).catch(
+        rethrowAsGivenUp,
+      ),
     );
   }
 
@@ -110,6 +112,11 @@ export function windowAround(nowMs: number, limitMs: number, notBeforeMs: number
 
 function rethrow(error: unknown): never {
   throw error;
+}
+
+/** What is given up here is no NotRun any more: whoever waits for it, another question's reply, would be asked for again. */
+function rethrowAsGivenUp(error: unknown): never {
+  throw error instanceof NotRun ? new RedisUnavailable(error.message, false, error) : error;
 }
 
 function isNotNow(reply: { readonly status: string }): reply is NotNow {

@@ -1,5 +1,8 @@
 /** Requests that meet another attempt at work on their key. */
 import test from 'ava';
+import { NotRun } from '../../../src/redis/routes.js';
+import { type AdmitReply, Scripts } from '../../../src/redis/scripts.js';
+import { RedisUnavailable } from '../../../src/redis/unavailable.js';
 import { AdmissionBench, newClient, REFUSAL, soon } from '../../support/admission-bench.js';
 import { useVirtualClock } from '../../support/virtual-clock.js';
 
@@ -71,5 +74,29 @@ test('refuse: an attempt is at work all the time -> in_flight after waiting, and
   const twin = bench.attempt(client, first.key);
   const reply = await bench.admission.refuse(twin, 'aaaaaaaaaa', REFUSAL, performance.now() + 1200);
   t.is(reply.status, 'in_flight');
+  t.is(bench.waits, 1);
+});
+
+test('twin: waits after a redirection, and then nothing is run any more -> given up once, and waited for once', async (t) => {
+  useVirtualClock(t);
+  let looks = 0;
+  let lastLookAt = 0;
+  class Redirected extends Scripts {
+    override async admit(): Promise<AdmitReply> {
+      looks += 1;
+      // The pauses have become long, so this one begins anew with short ones.
+      const isAnew = looks > 10 && performance.now() - lastLookAt < 50;
+      lastLookAt = performance.now();
+      if (looks !== 2 && !isAnew) throw new NotRun('TRYAGAIN');
+      return { status: 'in_flight', id: 'id', leaseLeftMs: 5000, mismatch: false };
+    }
+  }
+  const { link } = await AdmissionBench.create();
+  const bench = await AdmissionBench.create({ scripts: new Redirected(link) });
+  const error = await t.throwsAsync(bench.admission.admit(bench.attempt(newClient()), 'aaaaaaaaaa', soon()), {
+    instanceOf: RedisUnavailable,
+    message: 'TRYAGAIN',
+  });
+  t.false(error.maybeRan);
   t.is(bench.waits, 1);
 });
