@@ -12,8 +12,13 @@ export interface ThreadTimes {
   readonly other: number;
 }
 
-/** Before Node.js 24 threads have no names of their own; V8's are the first that are made: one that keeps time, and four. */
-const V8_THREADS = 5;
+/** Before Node.js 24 threads have no names of their own. V8's are the first: one that keeps time, and its pool. */
+const DEFAULT_POOL = 4;
+
+function v8Threads(pid: number): number {
+  const size = /--v8-pool-size=(\d+)/.exec(textOf(`/proc/${pid}/cmdline`))?.[1];
+  return 1 + Number(size ?? DEFAULT_POOL);
+}
 
 /** Returns the CPU of a Node.js process; zeros when it does not run. */
 export function threadTimes(pid: number): ThreadTimes {
@@ -23,7 +28,8 @@ export function threadTimes(pid: number): ThreadTimes {
     .map((id) => ({ id, name: read(pid, id, 'comm').trim(), us: cpuUs(pid, id) }));
   const helpers = tasks.filter(({ id }) => id !== pid);
   const named = helpers.some(({ name }) => name.startsWith('V8'));
-  const isV8 = helpers.map(({ name }, n) => (named ? /^(V8|DelayedTask)/.test(name) : n < V8_THREADS));
+  const first = v8Threads(pid);
+  const isV8 = helpers.map(({ name }, n) => (named ? /^(V8|DelayedTask)/.test(name) : n < first));
   const sum = (list: readonly { readonly us: number }[]): number =>
     list.reduce((total, { us }) => total + us, 0);
   return {
@@ -44,10 +50,14 @@ function cpuUs(pid: number, thread: number): number {
   return Number(read(pid, thread, 'schedstat').split(' ')[0]) / 1000;
 }
 
-/** A thread may end while we look. */
 function read(pid: number, thread: number, file: 'comm' | 'schedstat'): string {
+  return textOf(`/proc/${pid}/task/${thread}/${file}`);
+}
+
+/** A thread or a process may end while we look. */
+function textOf(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch {
     return '';
   }

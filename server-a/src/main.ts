@@ -1,5 +1,4 @@
 /** The process: reads the configuration, starts the gateway, obeys signals. The only caller of process.exit. */
-import { setFlagsFromString } from 'node:v8';
 import { describeFaults, type Outcome, runCommandLine } from './command-line/run.js';
 import { announceConfig } from './config/announce.js';
 import { ConfigError } from './config/faults.js';
@@ -7,10 +6,6 @@ import { loadConfig } from './config/load.js';
 import { readVariables, type Variables } from './config/variables.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { createLogging, type Logging } from './logging/log.js';
-
-// One thread of V8 marks garbage beside ours, not four. Where the process has one core (a container's limit), four leave
-// the requests a fifth of it: 50 ms and more at a time, with tens of thousands of clients.
-setFlagsFromString('--concurrent-marking-max-worker-num=1');
 
 const readConfig = (instead: Variables = {}) => loadConfig({ ...readVariables(), ...instead });
 

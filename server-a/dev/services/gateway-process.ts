@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { armDeadMansSwitch } from './dead-mans-switch.js';
 
 /** The built gateway. */
+/** As the image and `npm start` have it; a test compares them. */
+export const NODE_OPTIONS = ['--v8-pool-size=1'] as const;
+
 const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** How a process ended. */
@@ -82,7 +85,12 @@ export class GatewayProcess {
     const pinned = options.cores === undefined ? [] : ['taskset', '--cpu-list', options.cores];
     const node = options.node ?? process.execPath;
     const [command = node, ...args] = [
-      ...[...pinned, node, ...(options.nodeArgs ?? [])],
+      ...[
+        ...pinned,
+        node,
+        ...(options.entryPoint === undefined ? NODE_OPTIONS : []),
+        ...(options.nodeArgs ?? []),
+      ],
       ...[entryPoint, ...(options.args ?? [])],
     ];
     const child = spawn(command, args, {
