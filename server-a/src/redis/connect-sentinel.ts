@@ -64,6 +64,12 @@ export function connectRedisBySentinels(
       notServed: () => redis.disconnect(true),
     }),
   );
+  // ioredis gives up for good where it is told of a failover while it asks the sentinels for the master.
+  redis.on('end', () => {
+    setTimeout(() => {
+      if (!link.closing) redis.connect().catch(() => {});
+    }, retryDelayMs(0));
+  });
   const problems = new KnownProblems();
   logEvents(redis, urls, log, () => link.closing, problems);
   redis.on('sentinelError', (err: Error) => {

@@ -57,6 +57,13 @@ test('redis sentinel: the first sentinel names a master of the past -> the next 
   await t.notThrowsAsync(link.checkWrite());
 });
 
+test('redis sentinel: ended while it asks for the master, as ioredis does when it is told of a failover -> asks again', async (t) => {
+  const { link, young } = await world(t, () => 'young');
+  link.client.disconnect();
+  await waitFor('the master', () => link.usable && young.open() > 0);
+  await t.notThrowsAsync(link.checkWrite());
+});
+
 test('redis sentinel: the master became a replica, nobody said so, and only readiness is asked for -> left for the new master', async (t) => {
   let failedOver = false;
   const { link, old, young, failOver } = await world(t, () => (failedOver ? 'young' : 'old'));
