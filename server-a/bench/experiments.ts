@@ -4,7 +4,7 @@ import { allocations } from './allocations.js';
 import { batches } from './batches.js';
 import { against, at, comparison, HEAD, row } from './comparison.js';
 import type { Bench, Outcome } from './experiment.js';
-import { interleave, slice, spread } from './measure.js';
+import { interleave, slice, spread, WARM_UP_MS } from './measure.js';
 import { pooled, ratioInWords, ratioOf, typical } from './pooled.js';
 import { profile } from './profile.js';
 import { CHEAPER, KEYED, type RequestKind, UNKEYED } from './requests.js';
@@ -55,9 +55,6 @@ async function layers(bench: Bench): Promise<Outcome> {
   await whole.stop();
   return { table: table('What each layer costs', ['layer', 'request', 'CPU µs', 'spread'], rows), figures };
 }
-
-/** Milliseconds at the beginning of a slice, in which all connections are new. */
-const WARM_UP_MS = 500;
 
 async function latency(bench: Bench): Promise<Outcome> {
   const [gateway, floor] = [await bench.gateway(), await bench.floor()];

@@ -33,6 +33,9 @@ export interface Slice {
   readonly rssMiB: number;
 }
 
+/** Milliseconds at the beginning of a slice, in which all connections are new: for experiments that compare latencies. */
+export const WARM_UP_MS = 500;
+
 let runs = 0;
 
 /**

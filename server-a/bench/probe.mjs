@@ -1,6 +1,6 @@
 /**
- * Loaded into a server with --import: answers the benchmark's questions about memory and time. Plain JavaScript, so that the server
- * needs no loader for it.
+ * Loaded into a server with --import: answers the benchmark's questions about memory and time. Plain JavaScript, so that
+ * the server needs no loader for it.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Session } from 'node:inspector/promises';

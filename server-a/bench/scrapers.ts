@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bench, Outcome } from './experiment.js';
 import { runLoad } from './load.js';
-import { type Slice, slice, spread } from './measure.js';
+import { type Slice, slice, spread, WARM_UP_MS } from './measure.js';
 import { type Estimate, pooled, ratioInWords, ratioOf, typical } from './pooled.js';
 import { API_KEYS, KEYED, stamped } from './requests.js';
 import { SCRAPERS, Scrapers, startControl } from './scraper-processes.js';
@@ -16,8 +16,6 @@ const CONNECTIONS = 64;
 /** Short, and two of them a round, so that a slow spell of the machine hits all alike. */
 const SLICE_MS = 2500;
 const SLICES_PER_ROUND = 2;
-/** Of each slice; all connections are new at its beginning. */
-const WARM_UP_MS = 500;
 /** Part of the rate at saturation: Redis, RabbitMQ and the senders, who share a core on a small machine, are not to wait for it. */
 const LOAD = 1 / 8;
 const keyOf = (n: number): string => `another_key_${n}_0000000000`;

@@ -1,7 +1,6 @@
 /**
  * Serves pages as large as the gateway's, and as often, out of a process that has nothing else to do: what scraping costs
- * the senders on the same machine when no gateway is scraped. It has the lowest
- * priority, as the scrapers do.
+ * the senders on the same machine when no gateway is scraped. It has the lowest priority, as the scrapers do.
  *
  *     node bench/static-pages.mjs <bytes of a page> <milliseconds between two pages>
  *

@@ -135,8 +135,8 @@ export class Target {
   }
 
   /**
-   * Takes away the messages that it has sent. Nobody consumes them, and the longer a queue is, the longer it stands still
-   * while RabbitMQ collects its garbage: with some hundred thousand, a tenth of a second and more.
+   * Takes away the messages that it has sent. Nobody consumes them: without this, each slice would be measured with a longer
+   * queue than the one before.
    */
   async emptyQueue(): Promise<void> {
     if (this.services === undefined || this.#queue === undefined) return;

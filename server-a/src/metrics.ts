@@ -8,7 +8,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry as PromRegistry } from 'prom-client';
 import { FAULT_REASONS } from './http/faults.js';
 import { DurationSummary } from './operations/duration-summary.js';
-import { ClientCounter, ClientGauge } from './operations/metric-series.js';
+import { SeriesCounter, SeriesGauge } from './operations/metric-series.js';
 
 /** How a send request ended, as the `outcome` label: accepted, replayed, aborted, or the error code in lower case. */
 export type RequestOutcome = 'accepted' | 'replayed' | 'aborted' | Lowercase<string>;
@@ -107,8 +107,8 @@ const BATCH_BUCKETS = [1, 2, 5, 10, 20, 50, 100];
 export const UNKNOWN_CLIENT = 'unknown';
 
 /**
- * Makes all metrics on a registry of their own. What is counted at every request is a ClientCounter, with a client or
- * without: its kept series are counted with at a tenth of what a Counter costs, which makes a text of its labels each time.
+ * Makes all metrics on a registry of their own. What is counted at every request is a SeriesCounter: its kept series are
+ * counted with at a tenth of what a Counter costs, which makes a text of its labels each time.
  */
 export function createMetrics() {
   const registry = new PromRegistry();
@@ -133,37 +133,37 @@ export function createMetrics() {
       labelNames: ['provider'],
       registers,
     }),
-    rejectedUnknownProvider: new ClientCounter({
+    rejectedUnknownProvider: new SeriesCounter({
       name: 'sms_request_rejected_unknown_provider_total',
       help: 'Requests rejected with UNKNOWN_PROVIDER',
       labelNames: ['client'],
       registers,
     }),
-    rejectedProviderDisabled: new ClientCounter({
+    rejectedProviderDisabled: new SeriesCounter({
       name: 'sms_request_rejected_provider_disabled_total',
       help: 'Requests rejected with PROVIDER_DISABLED or ALL_PROVIDERS_DISABLED, once for each provider they named',
       labelNames: ['client', 'provider'],
       registers,
     }),
-    throttled: new ClientCounter({
+    throttled: new SeriesCounter({
       name: 'sms_request_throttled_total',
       help: 'Requests refused because of max_per_second of their client',
       labelNames: ['client'],
       registers,
     }),
-    overShare: new ClientCounter({
+    overShare: new SeriesCounter({
       name: 'sms_request_over_share_total',
       help: 'Requests refused because their client held its share of MAX_IN_FLIGHT',
       labelNames: ['client'],
       registers,
     }),
-    refusalsNotStored: new ClientCounter({
+    refusalsNotStored: new SeriesCounter({
       name: 'sms_request_refusal_not_stored_total',
       help: 'Refusals that were not stored for their key, because their client has as many stored as it may',
       labelNames: ['client'],
       registers,
     }),
-    rejectedNoProviderAvailable: new ClientCounter({
+    rejectedNoProviderAvailable: new SeriesCounter({
       name: 'sms_request_rejected_no_provider_available_total',
       help: 'Requests rejected with NO_PROVIDER_AVAILABLE',
       labelNames: ['client'],
@@ -175,7 +175,7 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
-    requests: new ClientCounter({
+    requests: new SeriesCounter({
       name: 'sms_send_requests_total',
       help: 'Answers of the send endpoint and items of batches, by client name and outcome',
       labelNames: ['client', 'outcome'],
@@ -215,7 +215,7 @@ export function createMetrics() {
       registers,
     }),
     requestDuration: requestDuration(registers),
-    publishes: new ClientCounter({
+    publishes: new SeriesCounter({
       name: 'sms_publish_total',
       help: 'Messages handed to RabbitMQ, by kind and outcome; refused = not sent at all',
       labelNames: ['kind', 'outcome'],
@@ -237,7 +237,7 @@ export function createMetrics() {
       help: 'MAX_IN_FLIGHT',
       registers,
     }),
-    idempotency: new ClientCounter({
+    idempotency: new SeriesCounter({
       name: 'sms_idempotency_total',
       help: 'What the idempotency layer did with keyed requests',
       labelNames: ['outcome'],
@@ -264,31 +264,31 @@ export function createMetrics() {
       help: '1 while the broker takes no messages (memory or disk alarm)',
       registers,
     }),
-    quotaUsed: new ClientGauge({
+    quotaUsed: new SeriesGauge({
       name: 'sms_quota_used',
       help: "Units of today's quota that an active client has used",
       labelNames: ['client'],
       registers,
     }),
-    quotaLimit: new ClientGauge({
+    quotaLimit: new SeriesGauge({
       name: 'sms_quota_limit',
       help: "An active client's daily quota",
       labelNames: ['client'],
       registers,
     }),
-    apiKeyLastUsed: new ClientGauge({
+    apiKeyLastUsed: new SeriesGauge({
       name: 'sms_api_key_last_used_timestamp_seconds',
       help: 'When a request last showed the API key, good or expired, in seconds since 1970; absent = not since the start',
       labelNames: ['client', 'api_key'],
       registers,
     }),
-    apiKeyNotAfter: new ClientGauge({
+    apiKeyNotAfter: new SeriesGauge({
       name: 'sms_api_key_not_after_timestamp_seconds',
       help: 'Until when the API key is good, in seconds since 1970; only of keys that end',
       labelNames: ['client', 'api_key'],
       registers,
     }),
-    apiKeyOfSeveral: new ClientGauge({
+    apiKeyOfSeveral: new SeriesGauge({
       name: 'sms_api_key_of_several',
       help: 'Always 1; one series for each API key of a client that has more than one',
       labelNames: ['client', 'api_key'],

@@ -128,7 +128,7 @@ function metrics(): string {
     own.map((metric) => [
       code(metric.name),
       // The class of a metric is its type; those with a series for each client have classes of their own.
-      metric.constructor.name.replace(/^(Client|Duration)/, '').toLowerCase(),
+      metric.constructor.name.replace(/^(Series|Duration)/, '').toLowerCase(),
       labelsOf(metric).map(code).join(', '),
       metric.help,
     ]),

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { armDeadMansSwitch } from './dead-mans-switch.js';
 
-/** The built gateway. */
-/** As the image and `npm start` have it; a test compares them. */
+/** Options of Node.js, as the image and `npm start` have it; a test compares them. */
 export const NODE_OPTIONS = ['--v8-pool-size=1'] as const;
 
+/** The built gateway. */
 const ENTRY_POINT = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** How a process ended. */

@@ -1,7 +1,7 @@
 /**
- * Metrics with a series for each client. prom-client copies all series of a metric at once when they are read, and writes
- * the labels of each anew; with tens of thousands of clients that stops the requests. These keep each line's beginning
- * ready, and can be read one by one.
+ * Metrics with a series for each client, or that are counted at every request. prom-client copies all series of a metric at
+ * once when they are read, and writes the labels of each anew; with tens of thousands of clients that stops the requests.
+ * These keep each line's beginning ready, and can be read one by one.
  */
 import { Counter, Gauge, type LabelValues } from 'prom-client';
 
@@ -99,7 +99,7 @@ function valuesOf(series: Iterable<Series>) {
 }
 
 /** A counter with labels, whose series are read one by one. */
-export class ClientCounter extends Counter {
+export class SeriesCounter extends Counter {
   readonly #store: SeriesStore;
 
   constructor(configuration: ConstructorParameters<typeof Counter>[0]) {
@@ -139,7 +139,7 @@ export class ClientCounter extends Counter {
 }
 
 /** A gauge with labels, whose series are read one by one. Is set, and never counts. */
-export class ClientGauge extends Gauge {
+export class SeriesGauge extends Gauge {
   readonly #store: SeriesStore;
 
   constructor(configuration: ConstructorParameters<typeof Gauge>[0]) {

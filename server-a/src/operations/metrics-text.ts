@@ -1,7 +1,7 @@
 /** Prometheus's text format, made in slices: tens of thousands of series must not stop the requests. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
-import { ClientCounter, ClientGauge, escaped, labelText } from './metric-series.js';
+import { escaped, labelText, SeriesCounter, SeriesGauge } from './metric-series.js';
 
 /** Lines made in one turn of the event loop: a tenth of a millisecond. */
 const LINES_PER_TURN = 500;
@@ -20,8 +20,8 @@ export async function* metricsText(registry: Registry): AsyncGenerator<string> {
     // A blank line between two metrics, as prom-client has it.
     if (!isFirst) text += '\n';
     isFirst = false;
-    if (metric instanceof ClientCounter || metric instanceof ClientGauge) {
-      text += headOf(name, metric instanceof ClientCounter ? 'counter' : 'gauge', help);
+    if (metric instanceof SeriesCounter || metric instanceof SeriesGauge) {
+      text += headOf(name, metric instanceof SeriesCounter ? 'counter' : 'gauge', help);
       for (const { lineStart, value } of metric.series()) {
         text += `${lineStart}${valueText(value)}\n`;
         lines += 1;

@@ -3,7 +3,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import test from 'ava';
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client';
 import { createMetrics } from '../../../src/metrics.js';
-import { ClientCounter, ClientGauge } from '../../../src/operations/metric-series.js';
+import { SeriesCounter, SeriesGauge } from '../../../src/operations/metric-series.js';
 import { metricsText } from '../../../src/operations/metrics-text.js';
 
 async function piecesOf(registry: Registry): Promise<string[]> {
@@ -24,8 +24,8 @@ function filled(series: number): Registry {
     registers,
   });
   const gauge = new Gauge({ name: 'b', help: '"quoted"', registers });
-  const many = new ClientGauge({ name: 'many', help: 'Many', labelNames: ['client'], registers });
-  const each = new ClientCounter({
+  const many = new SeriesGauge({ name: 'many', help: 'Many', labelNames: ['client'], registers });
+  const each = new SeriesCounter({
     name: 'each_total',
     help: 'Each',
     labelNames: ['client', 'x'],
@@ -64,7 +64,7 @@ for (const series of [0, 1, 490, 500, 5000]) {
 
 test('client metrics: the same labels by child, object and again -> one series; removed and reset -> gone, and from 0', async (t) => {
   const registers = [new Registry()];
-  const counter = new ClientCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });
+  const counter = new SeriesCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });
   const child = counter.labels('One');
   child.inc();
   child.inc(2);
@@ -78,7 +78,7 @@ test('client metrics: the same labels by child, object and again -> one series; 
   t.deepEqual((await counter.get()).values, [{ labels: { client: 'One' }, value: 1 }]);
   t.throws(() => counter.inc(1), { message: /labels/ });
 
-  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers });
+  const gauge = new SeriesGauge({ name: 'g', help: 'g', labelNames: ['client'], registers });
   const labels = { client: 'One' };
   gauge.set(labels, 5);
   gauge.set({ client: 'Two' }, 6);
@@ -96,8 +96,8 @@ test('client metrics: the same labels by child, object and again -> one series; 
 
 test('client metrics: labels that are one object again and again are remembered by it; others are not: a WeakMap stops all while it grows', (t) => {
   const registers = [new Registry()];
-  const counter = new ClientCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });
-  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers });
+  const counter = new SeriesCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });
+  const gauge = new SeriesGauge({ name: 'g', help: 'g', labelNames: ['client'], registers });
   const { set } = WeakMap.prototype;
   const remembered: WeakKey[] = [];
   WeakMap.prototype.set = function (key, value) {
@@ -162,7 +162,7 @@ test('metrics text: 60,000 series -> the event loop turns a hundred times meanwh
 
 test('metrics text: a gauge is reset and set anew while it is written -> no series stands there twice', async (t) => {
   const registry = new Registry();
-  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers: [registry] });
+  const gauge = new SeriesGauge({ name: 'g', help: 'g', labelNames: ['client'], registers: [registry] });
   const setAll = (): void => {
     for (let n = 0; n < 2000; n += 1) gauge.set({ client: `${n}` }, n);
   };
@@ -184,7 +184,7 @@ test('metrics text: a gauge is reset and set anew while it is written -> no seri
 
 test('metrics text: a client goes and comes back while its gauge is written -> no series stands there twice; later pages have it', async (t) => {
   const registry = new Registry();
-  const gauge = new ClientGauge({ name: 'g', help: 'g', labelNames: ['client'], registers: [registry] });
+  const gauge = new SeriesGauge({ name: 'g', help: 'g', labelNames: ['client'], registers: [registry] });
   for (let n = 0; n < 2000; n += 1) gauge.set({ client: `${n}` }, 0);
   const linesOf = (text: string): string[] => text.match(/^g\{.*$/gm) ?? [];
   const pieces: string[] = [];
