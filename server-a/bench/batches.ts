@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { defineScripts } from '../src/redis/script-files.js';
 import { HEAD, row } from './comparison.js';
+import { claimTerms } from '../src/redis/claim-terms.js';
 import type { Bench, Outcome } from './experiment.js';
 import { interleave, quantileOf, ratio, type Slice, type Variant } from './measure.js';
 import { BATCH_SIZES, batchKind, KEYED } from './requests.js';
@@ -67,41 +68,54 @@ const REFUSAL = `400${JSON.stringify({ error_code: 'INVALID_PAYLOAD', message: '
 /** What a call does, with n for the n-th of its calls. */
 type Work = (redis: Redis, n: number) => Promise<unknown>;
 
-function ask(first: number, { refused = false, limited = false, owner = 'owner' } = {}): Work {
+const TERMS = claimTerms({
+  strict: false,
+  leaseMs: 3000,
+  lifeMs: 86_400_000,
+  minLifeMs: 18_000,
+  counterLifeSeconds: 86_400,
+});
+
+/** Ids of the items of a call. */
+const itemsOf = (first: number, n: number): string[] =>
+  Array.from({ length: ITEMS }, (_, item) => `${first}-${n}-${item}`.padEnd(36, '-'));
+const recordOf = (item: string): string => `idem:client:${item}`;
+
+function admit(first: number, { limited = false, owner = 'owner' } = {}): Work {
   return (redis, n) => {
-    const items = Array.from({ length: ITEMS }, (_, item) => `${first}-${n}-${item}`);
-    const others = limited ? ['counter', 'bucket'] : ['counter'];
-    const keys = [...items.map((item) => `idem:client:${item.padEnd(36, '-')}`), 'refusals', ...others];
-    const words = [
-      ...items.map((item) => item.padEnd(36, '-') + (refused ? '' : DIGEST)),
-      ...(refused ? items.flatMap(() => [DIGEST, REFUSAL, 86_400_000]) : []),
-    ];
-    const head = [ITEMS, 0, FROM, DEADLINE, owner, 3000, 86_400_000, 18_000, 1_000_000_000, 86_400];
-    const bounds = [1_000_000_000, 1_000_000_000, 86_400];
-    return redis.admitBatch(keys.length, ...keys, ...head, ...bounds, ...words);
+    const items = itemsOf(first, n);
+    const keys = [...items.map(recordOf), 'counter', ...(limited ? ['bucket'] : [])];
+    const head = [TERMS, 1_000_000_000, FROM, DEADLINE, 1_000_000_000];
+    return redis.admit(keys.length, ...keys, ...head, ...items.map((item) => item + DIGEST + owner));
+  };
+}
+
+function refuse(first: number): Work {
+  return (redis, n) => {
+    const items = itemsOf(first, n);
+    const keys = [...items.map(recordOf), 'refusals'];
+    const words = items.flatMap((item) => [item + DIGEST, REFUSAL, 86_400_000]);
+    return redis.refuse(keys.length, ...keys, 0, FROM, DEADLINE, 1_000_000_000, 86_400, ...words);
   };
 }
 
 function settle(first: number, ending: string, durationMs: number): Work {
   return (redis, n) => {
-    const items = Array.from({ length: ITEMS }, (_, item) => `${first}-${n}-${item}`.padEnd(36, '-'));
-    const keys = [
-      ...items.map((item) => `idem:client:${item}`),
-      ...(ending === 'not_sent' ? ['counter'] : []),
-    ];
-    const words = items.map((item) => item + DIGEST);
-    return redis.settleBatch(keys.length, ...keys, ITEMS, ending, durationMs, 'owner', ...words);
+    const items = itemsOf(first, n);
+    const keys = [...items.map(recordOf), ...(ending === 'not_sent' ? ['counter'] : [])];
+    const words = items.map((item) => `${item}${DIGEST}owner`);
+    return redis.settle(keys.length, ...keys, ending, durationMs, 0, ...words);
   };
 }
 
 const WORKS: readonly (readonly [string, Work])[] = [
-  ['admit_batch, all new', ask(1)],
-  ['admit_batch, all at work elsewhere', ask(1, { owner: 'other' })],
-  ['settle_batch, answered', settle(1, 'answered', 86_400_000)],
-  ['admit_batch, all answered', ask(1)],
-  ['admit_batch, all new, max_per_second', ask(2, { limited: true })],
-  ['settle_batch, not sent', settle(2, 'not_sent', 0)],
-  ['admit_batch, all refused', ask(3, { refused: true })],
+  ['admit, all new', admit(1)],
+  ['admit, all at work elsewhere', admit(1, { owner: 'other' })],
+  ['settle, answered', settle(1, 'answered', 86_400_000)],
+  ['admit, all answered', admit(1)],
+  ['admit, all new, max_per_second', admit(2, { limited: true })],
+  ['settle, not sent', settle(2, 'not_sent', 0)],
+  ['refuse, all stored', refuse(3)],
 ];
 
 /** Redis's own time for each call with 100 items, by its slow log. */

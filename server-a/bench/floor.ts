@@ -34,13 +34,14 @@ async function accept(request: IncomingMessage, response: ServerResponse, text: 
   const key = request.headers['idempotency-key'];
   const trackingId: string = randomUUID();
   const owner = `AbCdEfGh${(claims++).toString(36)}`;
+  const mark = trackingId + DIGEST;
   const record = `idem:${client}:${String(key)}`;
   const counter = `quota:${client}:2000-01-01`;
   const limit = 1_000_000_000;
   // As long as the gateway's, and never over.
   const [from, deadline] = [1_000_000_000_000, 9_999_999_999_999];
-  if (key === undefined) await redis.quotaConsume(counter, limit, 86_400, from, deadline);
-  else await redis.admit(record, counter, trackingId + DIGEST, owner, TERMS, limit, from, deadline);
+  if (key === undefined) await redis.quotaConsume(1, counter, limit, 86_400, from, deadline, 1, 0);
+  else await redis.admit(2, record, counter, TERMS, limit, from, deadline, 0, mark + owner);
   const message = Buffer.from(
     JSON.stringify({
       tracking_id: trackingId,
@@ -69,7 +70,7 @@ async function accept(request: IncomingMessage, response: ServerResponse, text: 
       error === null ? resolve() : reject(error),
     );
   });
-  if (key !== undefined) await redis.settle(record, 'answered', owner, trackingId + DIGEST, 86_400_000);
+  if (key !== undefined) await redis.settle(1, record, 'answered', 86_400_000, 0, mark);
   const answer = JSON.stringify({
     success: true,
     message: 'Request accepted for processing.',

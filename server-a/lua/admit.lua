@@ -1,19 +1,21 @@
--- Purpose: claim an idempotency key and charge its unit of quota in one step, or say what stands under the key.
--- KEYS[1] record    string  idem:{api_key}:{idempotency_key}
--- KEYS[2] counter   integer {QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}, of the day of from and deadline
--- KEYS[3] bucket    string  rate:{client_key}; given, with per_second, where the client has a limit per second
--- ARGV[1] mark      string  the tracking id (36 characters) if the key has no record yet, and the body's digest (10)
--- ARGV[2] owner     string  names this attempt, unlike any other
--- ARGV[3] terms     string  five integers with a space between: strict (1 = another body is refused, 0 = it is only
+-- Purpose: claim idempotency keys of one client and charge a unit of quota for each, in one step and in their order, or say
+--   what stands under them.
+-- KEYS[1+] record   string  idem:{api_key}:{idempotency_key}, one for each attempt, no two alike
+-- KEYS[2+] counter  integer {QUOTA_PREFIX}:{client_key}:{YYYY-MM-DD}, of the day of from and deadline
+-- KEYS[3+] bucket   string  rate:{client_key}; given where the client has a limit per second
+-- ARGV[1] terms     string  five integers with a space between: strict (1 = another body is refused, 0 = it is only
 --                           reported), lease (milliseconds until another attempt may take the key over), life (milliseconds
 --                           that a new record lives), min_life (milliseconds that a record lives at the least after a
 --                           take-over), counter_life (seconds that the counter lives from its first unit on)
--- ARGV[4] limit     integer units that the client has a day
--- ARGV[5] from      integer Redis time in milliseconds before which id and counter are not the right ones
--- ARGV[6] deadline  integer Redis time in milliseconds after which this call does nothing
--- ARGV[7] per_second integer new messages that the client may send in a second
--- Returns used, in place of {'admitted', id, 0, used}: claimed under the id that was given, and charged; used counts the
--- day's units, this one included
+-- ARGV[2] limit     integer units that the client has a day
+-- ARGV[3] from      integer Redis time in milliseconds before which ids and counter are not the right ones
+-- ARGV[4] deadline  integer Redis time in milliseconds after which this call does nothing
+-- ARGV[5] per_second integer new messages that the client may send in a second; not looked at without a bucket
+-- ARGV[6+] attempts string  one for each: the tracking id (36 characters) if the key has no record yet, the body's digest
+--                           (10), and the owner: a name that no other attempt on the key has
+-- Returns used: every key is claimed under the id that was given, and charged; used counts the day's units, these included
+-- Otherwise returns {used, replies}, used being the day's units. Of the replies, one for each attempt:
+-- Returns used, in place of {'admitted', id, 0, used}: claimed under the id that was given, and charged
 -- Returns {'admitted', id, uncertain 0|1, used}: a second run by the same owner finds it admitted before
 -- Returns {'admitted', id, 1, 0}: taken over from an attempt that may have published; not charged again
 -- Returns {'exceeded', used}: no unit is left; nothing was changed
@@ -23,9 +25,10 @@
 -- Returns {'open', id, 1}: the key is open for another body; its message may be in the broker
 -- Returns {'mismatch', id}: the key belongs to another body (only when strict)
 -- Returns {'unreadable'}: the record is of a version that this script does not know; nothing was changed
--- Returns {'not_now', now_ms}: the time is outside from and deadline; nothing was changed
--- Atomic: look, claim and charge are one step; of any number of twins exactly one is admitted and charged.
--- Replay: a second run by the same owner is told 'admitted' again, and charges nothing.
+-- Returns {'not_now', now_ms}: in place of all; the time is outside from and deadline; nothing was changed
+-- Atomic: all is one step; of any number of twins exactly one is admitted and charged. All is read before the first write: a
+--   call that ends with an error has changed nothing.
+-- Replay: a second run by the same owners is told 'admitted' again, and charges nothing.
 -- @include clock
 -- @include record
 -- @include claim
@@ -34,10 +37,10 @@
 -- @include charge
 -- @include standing
 -- @include admission
-local record, counter, bucket = KEYS[1], KEYS[2], KEYS[3]
-local mark, owner, terms = ARGV[1], ARGV[2], ARGV[3]
-local limit, from, deadline = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local per_second = tonumber(ARGV[7])
+local record, attempts, count = KEYS, ARGV, #ARGV - 5
+local counter, bucket = KEYS[count + 1], KEYS[count + 2]
+local terms, limit, from, deadline = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local per_second = tonumber(ARGV[5])
 
 local now = now_ms()
 if now < from or now > deadline then
@@ -45,24 +48,34 @@ if now < from or now > deadline then
 end
 local strict, lease, life, min_life, counter_life = terms:match('^(%S+) (%S+) (%S+) (%S+) (%S+)$')
 lease, min_life = tonumber(lease), tonumber(min_life)
-local charge = {
-  counter = counter,
-  limit = limit,
-  life_seconds = counter_life,
-  bucket = bucket,
-  per_second = per_second,
-  now = now,
-  taken = 0,
-}
-local found = read_record(record)
-local digest = found and mark:sub(37)
-local reply, taken_over = admission(record, found, owner, digest, strict == '1', lease, charge, now)
-if not reply then
-  write_charge(charge)
-  claim(record, mark, open_fields('0', now + lease, counter:sub(-10), owner), life)
-  return charge.used + 1
+local charge = { counter = counter, limit = limit, life_seconds = counter_life, taken = 0 }
+charge.bucket, charge.per_second, charge.now = bucket, per_second, now
+
+-- What is written once all is read, by the attempt's number.
+local claimed, taken_over, replies = {}, {}, {}
+for n = 1, count do
+  local attempt, found = attempts[5 + n], read_record(record[n])
+  local digest, owner
+  if found then
+    digest, owner = attempt:sub(37, 46), attempt:sub(47)
+  end
+  replies[n], taken_over[n] = admission(record[n], found, owner, digest, strict == '1', lease, charge, now)
+  if not replies[n] then
+    replies[n], claimed[n] = charge.used + charge.taken, attempt
+  end
 end
-if taken_over then
-  reclaim(record, taken_over, min_life)
+local used = (charge.used or tonumber(redis.call('GET', counter) or 0)) + charge.taken
+
+write_charge(charge)
+local fields = open_fields('0', now + lease, counter:sub(-10), '')
+for n = 1, count do
+  if claimed[n] then
+    claim(record[n], claimed[n]:sub(1, 46), fields .. claimed[n]:sub(47), life)
+  elseif taken_over[n] then
+    reclaim(record[n], taken_over[n], min_life)
+  end
 end
-return reply
+if charge.taken == count then
+  return used
+end
+return { used, replies }

@@ -78,7 +78,7 @@ export function sendRequest(parts: PipelineParts): Layer[] {
 
 /** Layers of the batch endpoint, behind {@link everyRequest}. Each item passes those of a single request. */
 export function batchRequest(parts: PipelineParts): Layer[] {
-  const { scripts, redis, metrics, log } = parts;
+  const { metrics, log } = parts;
   const { idempotencyParts, fromGateOn } = sendParts(parts);
   return [
     identify(metrics.apiKeyLastUsed),
@@ -87,9 +87,6 @@ export function batchRequest(parts: PipelineParts): Layer[] {
     sendItems({
       letThroughOnce: onceForEachKey(idempotencyParts),
       itemLayers: [checkFields(), ...fromGateOn],
-      scripts,
-      routes: redis,
-      names: idempotencyParts.names,
       observeItem: itemObserver(metrics, log),
       sizes: metrics.batchSizes,
     }),

@@ -1,22 +1,11 @@
 /** Asks Redis whether a request may go on: at the right time, on the right day, and after its twins. */
 import { type UtcDay, utcDay } from '../clock.js';
 import type { Client, Sender } from '../config/registry.js';
-import { type ReadyTerms, readyTerms } from '../redis/claim-terms.js';
+import { claimTerms } from '../redis/claim-terms.js';
 import { type KeyNames, mostRefusals, QUOTA_TTL_SECONDS, REFUSAL_COUNT_TTL_SECONDS } from '../redis/keys.js';
 import type { RedisRoutes } from '../redis/routes.js';
-import type {
-  AdmitReply,
-  AdmitRequest,
-  ConsumeReply,
-  ConsumeRequest,
-  RateLimit,
-  Refused,
-  RefuseReply,
-  RefuseRequest,
-  Scripts,
-  Standing,
-  Throttled,
-} from '../redis/scripts.js';
+import type { AdmitReply, AdmitRequest, ConsumeReply, ConsumeRequest, RateLimit, Refused, RefuseReply, RefuseRequest, Standing, Throttled } from '../redis/calls.js';
+import type { Scripts } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import type { Admitted, Attempt } from './attempt.js';
 import { RedisTime, type Send, windowAround } from './redis-time.js';
@@ -87,14 +76,14 @@ export interface AdmissionParts {
 /** Admits requests. Every method throws RedisUnavailable where Redis gives no answer in time. */
 export class Admission {
   readonly #parts: AdmissionParts;
-  readonly #terms: ReadyTerms;
+  readonly #terms: string;
   readonly #redisTime: RedisTime;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
     const { strict, leaseMs, ttlSeconds } = parts;
     const { openMs: lifeMs, leastOpenMs: minLifeMs } = livesOfRecords(ttlSeconds, leaseMs);
-    this.#terms = readyTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds: QUOTA_TTL_SECONDS });
+    this.#terms = claimTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds: QUOTA_TTL_SECONDS });
     this.#redisTime = new RedisTime(parts.routes, parts.timeoutMs);
   }
 
@@ -156,8 +145,8 @@ export class Admission {
   }
 
   #admit(attempt: Attempt, digest: string, deadline: number, onTwin: OnTwin<AdmissionReply>) {
-    const { trackingIds, settlement, leaseMs, names } = this.#parts;
-    const { client, key, recordKey, owner, scripts = this.#parts.scripts } = attempt;
+    const { scripts, trackingIds, settlement, leaseMs, names } = this.#parts;
+    const { client, key, recordKey, owner, usage } = attempt;
     const send: Send<AdmitReply, AdmissionReply> = (nowMs, limitMs, route) => {
       const day = utcDay(nowMs);
       const { id, epochStartMs, epochEndMs } = trackingIds.derive(client.id, key, nowMs);
@@ -181,6 +170,7 @@ export class Admission {
         fromMs,
         untilMs,
         rate: this.#rateOf(client),
+        usage,
       };
       return {
         reply: scripts.admit(request, limitMs, route),
@@ -209,8 +199,8 @@ export class Admission {
     deadline: number,
     onTwin: OnTwin<RefusalReply>,
   ) {
-    const { trackingIds, names, strict } = this.#parts;
-    const { client, key, recordKey, scripts = this.#parts.scripts } = attempt;
+    const { scripts, trackingIds, names, strict } = this.#parts;
+    const { client, key, recordKey } = attempt;
     const send: Send<RefuseReply, RefusalReply> = (nowMs, limitMs, route) => {
       const { id, epochStartMs, epochEndMs } = trackingIds.derive(client.id, key, nowMs);
       const request: RefuseRequest = {

@@ -1,6 +1,6 @@
 /** An attempt, and its admission. */
 import type { Sender } from '../config/registry.js';
-import type { AttemptScripts } from '../redis/scripts.js';
+import type { DayUsage } from '../redis/calls.js';
 
 /** One request's work on an idempotency key. */
 export interface Attempt extends Sender {
@@ -8,10 +8,10 @@ export interface Attempt extends Sender {
   readonly key: string;
   /** Redis key of its record. */
   readonly recordKey: string;
-  /** Names this attempt, unlike any other on its key; the items of a batch, each on its own key, share one name. */
+  /** Names this attempt, unlike any other. */
   readonly owner: string;
-  /** Only an item of a batch has these: scripts that send its calls together with the calls of the other items. */
-  readonly scripts?: AttemptScripts;
+  /** Is told how much of the day's quota is used: of an item, its batch's. */
+  readonly usage?: DayUsage | undefined;
 }
 
 /** A key that is claimed, and whose unit is charged. */

@@ -2,7 +2,7 @@
  * THE TABLE OF OUTCOMES: what the end of a publish means for the sender, for the key and for the unit of quota. A pure
  * function; no other place decides any of this.
  */
-import type { Ending } from '../redis/scripts.js';
+import type { Ending } from '../redis/calls.js';
 
 /** How a publish can end. */
 export const PUBLISH_ENDS = [

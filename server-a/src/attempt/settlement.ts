@@ -6,7 +6,8 @@
  */
 import type { Sender } from '../config/registry.js';
 import type { Log } from '../logging/log.js';
-import type { Ending, Scripts, SettleReply, SettleRequest } from '../redis/scripts.js';
+import type { Ending, SettleReply, SettleRequest } from '../redis/calls.js';
+import type { Scripts } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import type { Admitted, Attempt } from './attempt.js';
 
@@ -89,12 +90,12 @@ export class Settlement {
       digest,
       durationMs,
       admitDeadlineMs: 0,
+      usage: attempt.usage,
     };
     // A hold that is written after the late end would lock the key once more, though no attempt is at work.
     this.#toBeHeld.delete(attempt);
     this.#underWay += 1;
-    const { scripts = this.#scripts } = attempt;
-    return scripts.settle(request, limitMs).then(
+    return this.#scripts.settle(request, limitMs).then(
       (reply) => {
         this.#ended();
         return reply;

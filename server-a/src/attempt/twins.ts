@@ -1,5 +1,5 @@
 /** Waiting for a twin: another request with the same key, which is at work. */
-import type { Standing } from '../redis/scripts.js';
+import type { Standing } from '../redis/calls.js';
 import { mayLookAgain } from './time-limits.js';
 
 type InFlight = Extract<Standing, { status: 'in_flight' }>;

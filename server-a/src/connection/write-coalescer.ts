@@ -2,25 +2,32 @@ import type { Duplex } from 'node:stream';
 import type { Redis } from 'ioredis';
 
 /**
- * Lets everything that is written to a socket in one turn of the event loop leave in one system call.
+ * Lets what is written to a socket one after the other leave in one system call.
  *
  * ioredis and amqplib write each command or message on its own, and under load these system calls are the most expensive
- * part of a request. The socket is corked until the end of the turn, so the commands of all requests that were read in
- * this turn leave together. No command waits longer than its own turn.
+ * part of a request. The socket is corked until the end of the turn of the event loop, so the messages of all requests
+ * that were read in this turn leave together; or only until the next tick, where whoever writes has gathered already. No
+ * write waits longer than its own turn.
  */
 export class WriteCoalescer {
   readonly #socket: Duplex;
+  readonly #until: 'turn' | 'tick';
   #held = false;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, until: 'turn' | 'tick' = 'turn') {
     this.#socket = socket;
+    this.#until = until;
   }
 
-  /** Holds the socket's writes until the end of this turn; cheap to call before every write. */
+  /** Holds the socket's writes; cheap to call before every write. */
   hold(): void {
     if (this.#held) return;
     this.#held = true;
     this.#socket.cork();
+    if (this.#until === 'tick') {
+      process.nextTick(this.#release);
+      return;
+    }
     // amqplib's multiplexer writes in an immediate, which it requests one tick after the publish. The release is
     // requested one tick later than that, so it runs after amqplib's write.
     process.nextTick(this.#nextTick);
@@ -42,7 +49,7 @@ export class WriteCoalescer {
 export function writeCoalescerOf(redis: Pick<Redis, 'on' | 'stream'>): () => void {
   let coalescer: WriteCoalescer | undefined;
   redis.on('connect', () => {
-    coalescer = new WriteCoalescer(redis.stream);
+    coalescer = new WriteCoalescer(redis.stream, 'tick');
   });
   return () => coalescer?.hold();
 }

@@ -13,7 +13,7 @@ import type { IdempotencyOutcome, Metrics } from '../metrics.js';
 import type { LateEnd } from '../rabbitmq/publish-link.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { KeyNames } from '../redis/keys.js';
-import type { AttemptScripts, Ending, SettleReply } from '../redis/scripts.js';
+import type { DayUsage, Ending, SettleReply } from '../redis/calls.js';
 import { parseIdempotencyKey } from '../request/idempotency-key.js';
 import { standingAnswers } from '../request/standing-answers.js';
 import { fromEarlierLayer, type Layer, type SendContext } from '../request/state.js';
@@ -58,7 +58,7 @@ export function idempotency(parts: IdempotencyParts): Layer {
 
 /**
  * Returns the function with which {@link idempotency} handles a key of an active client. The items of a batch use it too,
- * with one owner's name for all of them, and scripts that gather their calls.
+ * each with a name of its own.
  */
 export function onceForEachKey(parts: IdempotencyParts) {
   const { admission, settlement, clock, metrics, log } = parts;
@@ -71,13 +71,12 @@ export function onceForEachKey(parts: IdempotencyParts) {
     next: Next,
     key: string,
     owner: string,
-    scripts?: AttemptScripts,
+    usage?: DayUsage,
   ): Promise<void> => {
     const client = fromEarlierLayer(ctx, 'client');
     const { maskedKey } = fromEarlierLayer(ctx, 'apiKey');
     const recordKey = parts.names.record(client.id, key);
-    const ofItsOwn = { client, maskedKey, key, recordKey, owner };
-    const attempt = scripts === undefined ? ofItsOwn : { ...ofItsOwn, scripts };
+    const attempt = { client, maskedKey, key, recordKey, owner, usage };
     ctx.state.attempt = attempt;
     return letThroughOnce(ctx, next, attempt);
   };

@@ -4,10 +4,7 @@ import { deadlineOf } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
 import { type ApiError, internalError, renderError, toApiError } from '../errors.js';
 import { composed } from '../http/layers.js';
-import { GatheredScripts } from '../redis/gathered-scripts.js';
-import type { KeyNames } from '../redis/keys.js';
-import type { RedisRoutes } from '../redis/routes.js';
-import type { Scripts } from '../redis/scripts.js';
+import type { DayUsage } from '../redis/calls.js';
 import { answerJson, headerOf } from '../request/answers.js';
 import type { BatchItem } from '../request/batch.js';
 import { parseIdempotencyKey } from '../request/idempotency-key.js';
@@ -28,9 +25,6 @@ export interface SendItemsParts {
   readonly letThroughOnce: ReturnType<typeof onceForEachKey>;
   /** Layers that each item passes after that. */
   readonly itemLayers: readonly SendLayer[];
-  readonly scripts: Scripts;
-  readonly routes: RedisRoutes;
-  readonly names: Pick<KeyNames, 'refusals'>;
   readonly observeItem: ItemObserver;
   readonly sizes: Pick<Histogram, 'observe'>;
 }
@@ -39,11 +33,10 @@ export interface SendItemsParts {
  * Sends the items of a batch, all at once, and answers 207 with the answer of each.
  *
  * An item is a small request of its own: it passes the layers that a single request passes, so its answer is the one that
- * the single endpoint would give. No item waits for another one. Two things make the items one batch: their calls to Redis
- * in one turn are gathered, and they share the request's deadline.
+ * the single endpoint would give. No item waits for another one, and all have the request's deadline.
  */
 export function sendItems(parts: SendItemsParts): Layer {
-  const { letThroughOnce, observeItem, scripts, routes, names, sizes } = parts;
+  const { letThroughOnce, observeItem, sizes } = parts;
   const runLayers = composed(parts.itemLayers);
   const nextOwner = ownerNames();
 
@@ -52,8 +45,7 @@ export function sendItems(parts: SendItemsParts): Layer {
     const client = fromEarlierLayer(ctx, 'client');
     sizes.observe(items.length);
     const deadline = deadlineOf(ctx);
-    const gathered = new GatheredScripts(scripts, routes, names.refusals(client.id));
-    const owner = nextOwner();
+    const usage: DayUsage = { used: undefined };
     const ended = await Promise.all(
       items.map((item, index) => {
         const itemCtx = contextOf(ctx, item, deadline);
@@ -62,7 +54,7 @@ export function sendItems(parts: SendItemsParts): Layer {
           return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
         };
         // Not async: what such a function keeps while it waits is the largest part of an item's garbage.
-        return sendItem(itemCtx, item, owner, gathered).then(
+        return sendItem(itemCtx, item, usage).then(
           () => end(itemCtx.state.json === undefined ? noAnswer() : undefined),
           (thrown: unknown) => end(toApiError(thrown)),
         );
@@ -70,7 +62,7 @@ export function sendItems(parts: SendItemsParts): Layer {
     );
     const outcomes: Record<string, number> = {};
     for (const { outcome } of ended) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-    const { used } = gathered;
+    const { used } = usage;
     const quotaLeft = used === undefined ? undefined : Math.max(0, client.dailyQuota - used);
     ctx.state.batch = { outcomes, quotaLeft, trackingIds: ended.map(({ trackingId }) => trackingId) };
     const results = ended.map(({ text }) => text).join(',');
@@ -82,11 +74,10 @@ export function sendItems(parts: SendItemsParts): Layer {
   function sendItem(
     ctx: SendContext,
     { key }: BatchItem,
-    owner: string,
-    gathered: GatheredScripts,
+    usage: DayUsage,
   ): Promise<void> {
     try {
-      return letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), owner, gathered);
+      return letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), nextOwner(), usage);
     } catch (thrown) {
       return Promise.reject(thrown);
     }

@@ -9,13 +9,7 @@ export interface ClaimTerms {
   readonly counterLifeSeconds: number;
 }
 
-/** The same, and as the one word that `admit` takes for it: made once, because an argument costs what a promise costs. */
-export interface ReadyTerms extends ClaimTerms {
-  readonly word: string;
-}
-
-/** Returns terms with their word. */
-export function readyTerms(terms: ClaimTerms): ReadyTerms {
-  const { strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds } = terms;
-  return { ...terms, word: `${strict ? 1 : 0} ${leaseMs} ${lifeMs} ${minLifeMs} ${counterLifeSeconds}` };
+/** Returns terms as the one word that `admit` takes for them: made once, because an argument costs what a promise costs. */
+export function claimTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds }: ClaimTerms): string {
+  return `${strict ? 1 : 0} ${leaseMs} ${lifeMs} ${minLifeMs} ${counterLifeSeconds}`;
 }

@@ -20,7 +20,8 @@ export function connectRedis(url: string, tls: TlsOptions, timeoutMs: number, lo
   const redis = new Redis(url, {
     ...connectionOptions(url, tls),
     Connector: connectorWith((socket) => {
-      coalescer = new WriteCoalescer(socket);
+      // Calls of a turn are gathered before they are sent.
+      coalescer = new WriteCoalescer(socket, 'tick');
     }),
   });
   defineScripts(redis);

@@ -2,67 +2,27 @@
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
 
-type Claim = [mark: string, owner: string, terms: string, limit: number, from: number, deadline: number];
-type Ending = [
-  ending: 'answered' | 'not_sent' | 'held' | 'unknown',
-  owner: string,
-  mark: string,
-  durationMs: number,
-  /** Left out where the attempt's admission has run. */
-  ...deadline: [number] | [],
-];
-/** A script of a batch takes as many keys as its first argument says. */
+/** Keys and words in the order of the script's header, behind the number of keys. */
 type OfManyKeys = [keys: number, ...keysAndWords: (string | number)[]];
-type Question = [digest: string, strict: number, from: number, deadline: number];
-type StoredRefusal = [
-  id: string,
-  status: number,
-  body: string,
-  lifeMs: number,
-  most: number,
-  countLifeSeconds: number,
-];
-type Unit = [limit: number, lifeSeconds: number, from: number, deadline: number];
 
-/** Arguments of each command, in the order of the script's header: keys first. */
+/** Arguments of each command. */
 export interface ScriptArguments {
-  readonly admit: [recordKey: string, counterKey: string, ...Claim];
-  /** The same script with a limit per second: the bucket is a key only where the client has such a limit. */
-  readonly admitLimited: [
-    recordKey: string,
-    counterKey: string,
-    bucketKey: string,
-    ...Claim,
-    perSecond: number,
-  ];
-  readonly settle: [recordKey: string, ...Ending];
-  /** The same script with the counter: the counter is a key only where the script touches it. */
-  readonly settleNotSent: [recordKey: string, counterKey: string, ...Ending];
-  readonly refuse: [recordKey: string, ...Question];
-  /** The same script with the refusal: the count of refusals is a key only where a refusal is to be stored. */
-  readonly refuseStored: [recordKey: string, countKey: string, ...Question, ...StoredRefusal];
-  readonly quotaConsume: [counterKey: string, ...Unit];
-  readonly quotaConsumeLimited: [counterKey: string, bucketKey: string, ...Unit, perSecond: number];
+  readonly admit: OfManyKeys;
+  readonly refuse: OfManyKeys;
+  readonly settle: OfManyKeys;
+  readonly quotaConsume: OfManyKeys;
   readonly quotaRefund: [counterKey: string];
   readonly lookUp: [recordKey: string];
-  readonly admitBatch: OfManyKeys;
-  readonly settleBatch: OfManyKeys;
 }
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     admit(...args: ScriptArguments['admit']): Result<unknown, Context>;
-    admitLimited(...args: ScriptArguments['admitLimited']): Result<unknown, Context>;
-    settle(...args: ScriptArguments['settle']): Result<unknown, Context>;
-    settleNotSent(...args: ScriptArguments['settleNotSent']): Result<unknown, Context>;
     refuse(...args: ScriptArguments['refuse']): Result<unknown, Context>;
-    refuseStored(...args: ScriptArguments['refuseStored']): Result<unknown, Context>;
+    settle(...args: ScriptArguments['settle']): Result<unknown, Context>;
     quotaConsume(...args: ScriptArguments['quotaConsume']): Result<unknown, Context>;
-    quotaConsumeLimited(...args: ScriptArguments['quotaConsumeLimited']): Result<unknown, Context>;
     quotaRefund(...args: ScriptArguments['quotaRefund']): Result<unknown, Context>;
     lookUp(...args: ScriptArguments['lookUp']): Result<unknown, Context>;
-    admitBatch(...args: ScriptArguments['admitBatch']): Result<unknown, Context>;
-    settleBatch(...args: ScriptArguments['settleBatch']): Result<unknown, Context>;
   }
 }
 
@@ -71,18 +31,12 @@ declare module 'ioredis' {
  * as the command's first argument says.
  */
 export const SCRIPTS = {
-  admit: { file: 'admit', keys: 2 },
-  admitLimited: { file: 'admit', keys: 3 },
-  settle: { file: 'settle', keys: 1 },
-  settleNotSent: { file: 'settle', keys: 2 },
-  refuse: { file: 'refuse', keys: 1 },
-  refuseStored: { file: 'refuse', keys: 2 },
-  quotaConsume: { file: 'quota_consume', keys: 1 },
-  quotaConsumeLimited: { file: 'quota_consume', keys: 2 },
+  admit: { file: 'admit', keys: undefined },
+  refuse: { file: 'refuse', keys: undefined },
+  settle: { file: 'settle', keys: undefined },
+  quotaConsume: { file: 'quota_consume', keys: undefined },
   quotaRefund: { file: 'quota_refund', keys: 1 },
   lookUp: { file: 'look_up', keys: 1 },
-  admitBatch: { file: 'admit_batch', keys: undefined },
-  settleBatch: { file: 'settle_batch', keys: undefined },
 } as const;
 
 /** Found from src/ and from dist/ alike. */

@@ -1,6 +1,6 @@
 /** The answer to the question what is known of an idempotency key. */
 import { ApiError, internalError } from '../errors.js';
-import type { LookUpReply } from '../redis/scripts.js';
+import type { LookUpReply } from '../redis/calls.js';
 import { acceptedBody } from './answers.js';
 
 /** Milliseconds that records live from the moment from which they are counted. */

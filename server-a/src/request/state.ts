@@ -4,7 +4,7 @@ import type { Admitted, Attempt } from '../attempt/attempt.js';
 import type { ApiKey, Client, Provider, Registry } from '../config/registry.js';
 import type { ApiError } from '../errors.js';
 import type { PublishOutcome } from '../rabbitmq/publisher.js';
-import type { Standing } from '../redis/scripts.js';
+import type { Standing } from '../redis/calls.js';
 import type { BatchItem } from './batch.js';
 import type { TraceContext } from './trace-context.js';
 

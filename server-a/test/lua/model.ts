@@ -2,7 +2,7 @@
  * What the scripts must do, said once more and in another way: as rules over plain objects, without Redis, without bytes
  * and without a clock. Leases and lives are over when a test says so.
  */
-import type { Ending } from '../../src/redis/scripts.js';
+import type { Ending } from '../../src/redis/calls.js';
 
 /** What a key's record holds. */
 export type ModelRecord =

@@ -4,7 +4,7 @@
  * Over 250 lines: one step of the walk for each thing that a script may be asked.
  */
 import type { ExecutionContext } from 'ava';
-import type { Ending } from '../../src/redis/scripts.js';
+import type { Ending } from '../../src/redis/calls.js';
 import { DIGEST, FAR_MS, newId, OTHER_DIGEST, type ScriptBench } from '../support/redis.js';
 import { BucketModel } from './bucket.js';
 import { choices } from './choices.js';

@@ -9,7 +9,7 @@ import { ReplyError } from 'ioredis';
 import type { Admitted, Attempt } from '../../../src/attempt/attempt.js';
 import { Settlement } from '../../../src/attempt/settlement.js';
 import { createLog } from '../../../src/logging/log.js';
-import type { SettleReply, SettleRequest } from '../../../src/redis/scripts.js';
+import type { SettleReply, SettleRequest } from '../../../src/redis/calls.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
 import { newClient } from '../../support/admission-bench.js';
 import { type JsonObject, parseObject } from '../../support/json.js';

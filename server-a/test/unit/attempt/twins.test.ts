@@ -1,7 +1,8 @@
 /** Requests that meet another attempt at work on their key. */
 import test from 'ava';
 import { NotRun } from '../../../src/redis/routes.js';
-import { type AdmitReply, Scripts } from '../../../src/redis/scripts.js';
+import type { AdmitReply } from '../../../src/redis/calls.js';
+import { Scripts } from '../../../src/redis/scripts.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
 import { AdmissionBench, newClient, REFUSAL, soon } from '../../support/admission-bench.js';
 import { useVirtualClock } from '../../support/virtual-clock.js';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { turnEnds } from '../../../src/http/turn-end.js';
+import { turnEnds } from '../../../src/connection/turn-end.js';
 
 test('turn end: asked by several in one turn -> one promise; in the next turn -> another', async (t) => {
   const turnEnd = turnEnds();
