@@ -1,8 +1,8 @@
 /** What a message costs in batches, beside one that is sent alone; and how long a batch holds Redis. */
 import { Redis } from 'ioredis';
+import { claimTerms } from '../src/redis/claim-terms.js';
 import { defineScripts } from '../src/redis/script-files.js';
 import { HEAD, row } from './comparison.js';
-import { claimTerms } from '../src/redis/claim-terms.js';
 import type { Bench, Outcome } from './experiment.js';
 import { interleave, quantileOf, ratio, type Slice, type Variant } from './measure.js';
 import { BATCH_SIZES, batchKind, KEYED } from './requests.js';

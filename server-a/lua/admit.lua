@@ -37,7 +37,8 @@
 -- @include charge
 -- @include standing
 -- @include admission
-local record, attempts, count = KEYS, ARGV, #ARGV - 5
+local record, attempts = KEYS, ARGV
+local count = #attempts - 5
 local counter, bucket = KEYS[count + 1], KEYS[count + 2]
 local terms, limit, from, deadline = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local per_second = tonumber(ARGV[5])

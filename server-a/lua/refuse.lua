@@ -26,7 +26,8 @@
 -- @include charge
 -- @include standing
 -- @include refusal
-local record, refusals, count = KEYS, ARGV, (#ARGV - 5) / 3
+local record, refusals = KEYS, ARGV
+local count = (#refusals - 5) / 3
 local stored = KEYS[count + 1]
 local strict, from, deadline = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3])
 local most, stored_life = tonumber(ARGV[4]), ARGV[5]

@@ -25,7 +25,8 @@
 -- @include store
 -- @include give_unit_back
 -- @include settlement
-local record, attempts, count = KEYS, ARGV, #ARGV - 3
+local record, attempts = KEYS, ARGV
+local count = #attempts - 3
 local counter = KEYS[count + 1]
 local ending, duration, deadline = ARGV[1], ARGV[2], tonumber(ARGV[3])
 

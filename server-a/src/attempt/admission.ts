@@ -1,10 +1,21 @@
 /** Asks Redis whether a request may go on: at the right time, on the right day, and after its twins. */
 import { type UtcDay, utcDay } from '../clock.js';
 import type { Client, Sender } from '../config/registry.js';
+import type {
+  AdmitReply,
+  AdmitRequest,
+  ConsumeReply,
+  ConsumeRequest,
+  RateLimit,
+  Refused,
+  RefuseReply,
+  RefuseRequest,
+  Standing,
+  Throttled,
+} from '../redis/calls.js';
 import { claimTerms } from '../redis/claim-terms.js';
 import { type KeyNames, mostRefusals, QUOTA_TTL_SECONDS, REFUSAL_COUNT_TTL_SECONDS } from '../redis/keys.js';
 import type { RedisRoutes } from '../redis/routes.js';
-import type { AdmitReply, AdmitRequest, ConsumeReply, ConsumeRequest, RateLimit, Refused, RefuseReply, RefuseRequest, Standing, Throttled } from '../redis/calls.js';
 import type { Scripts } from '../redis/scripts.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import type { Admitted, Attempt } from './attempt.js';

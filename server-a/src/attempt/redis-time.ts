@@ -1,6 +1,7 @@
 /** Decides when a script may take effect. The time is Redis's own, of which the gateway has only an estimate. */
-import { NotRun, type RedisRoutes, type Route, workAgain } from '../redis/routes.js';
+
 import type { NotNow, Window } from '../redis/calls.js';
+import { NotRun, type RedisRoutes, type Route, workAgain } from '../redis/routes.js';
 import { RedisUnavailable } from '../redis/unavailable.js';
 import { admissionEnd, admissionLimitMs } from './time-limits.js';
 

@@ -11,9 +11,9 @@ import { ApiError, internalError, renderError, toApiError } from '../errors.js';
 import type { Log } from '../logging/log.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
 import type { LateEnd } from '../rabbitmq/publish-link.js';
+import type { DayUsage, Ending, SettleReply } from '../redis/calls.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { KeyNames } from '../redis/keys.js';
-import type { DayUsage, Ending, SettleReply } from '../redis/calls.js';
 import { parseIdempotencyKey } from '../request/idempotency-key.js';
 import { standingAnswers } from '../request/standing-answers.js';
 import { fromEarlierLayer, type Layer, type SendContext } from '../request/state.js';
@@ -66,13 +66,7 @@ export function onceForEachKey(parts: IdempotencyParts) {
   const answerStanding = standingAnswers({ clock, log, count });
   const answerLifeMs = parts.ttlSeconds * 1000;
 
-  return (
-    ctx: SendContext,
-    next: Next,
-    key: string,
-    owner: string,
-    usage?: DayUsage,
-  ): Promise<void> => {
+  return (ctx: SendContext, next: Next, key: string, owner: string, usage?: DayUsage): Promise<void> => {
     const client = fromEarlierLayer(ctx, 'client');
     const { maskedKey } = fromEarlierLayer(ctx, 'apiKey');
     const recordKey = parts.names.record(client.id, key);

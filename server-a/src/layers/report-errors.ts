@@ -1,6 +1,6 @@
 import { isoNow } from '../clock.js';
-import { ApiError, renderError, toApiError } from '../errors.js';
 import { turnEnds } from '../connection/turn-end.js';
+import { ApiError, renderError, toApiError } from '../errors.js';
 import { settleUnreadBody } from '../http/unread-body.js';
 import { answerJson, setHeader } from '../request/answers.js';
 import type { Context, Layer } from '../request/state.js';

@@ -71,11 +71,7 @@ export function sendItems(parts: SendItemsParts): Layer {
   };
 
   /** Runs an item through its layers. */
-  function sendItem(
-    ctx: SendContext,
-    { key }: BatchItem,
-    usage: DayUsage,
-  ): Promise<void> {
+  function sendItem(ctx: SendContext, { key }: BatchItem, usage: DayUsage): Promise<void> {
     try {
       return letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), nextOwner(), usage);
     } catch (thrown) {

@@ -44,7 +44,13 @@ export function admitCommand(routes: RedisRoutes): ManyAtOnce<AdmitRequest, Admi
       words.push(counterKey);
       if (rate !== undefined) words.push(rate.bucketKey);
       const keys = words.length;
-      words.push(first.terms, first.limit, latestFrom(requests), earliestUntil(requests), rate?.perSecond ?? 0);
+      words.push(
+        first.terms,
+        first.limit,
+        latestFrom(requests),
+        earliestUntil(requests),
+        rate?.perSecond ?? 0,
+      );
       for (const { id, digest, owner } of requests) words.push(id + digest + owner);
       return callOn(
         route ?? routes.routeOf(first.recordKey),

@@ -1,4 +1,6 @@
 /** The scripts, callable for one request at a time. */
+
+import { turnEnds } from '../connection/turn-end.js';
 import type {
   AdmitReply,
   AdmitRequest,
@@ -10,7 +12,6 @@ import type {
   SettleReply,
   SettleRequest,
 } from './calls.js';
-import { turnEnds } from '../connection/turn-end.js';
 import { admitCommand, callUntilRun, consumeCommand, refuseCommand, settleCommand } from './commands.js';
 import { Gatherer } from './gatherer.js';
 import { readLookUp } from './replies.js';

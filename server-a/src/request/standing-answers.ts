@@ -4,8 +4,8 @@ import type { Sender } from '../config/registry.js';
 import { internalError, invalidPayload } from '../errors.js';
 import type { Log } from '../logging/log.js';
 import type { IdempotencyOutcome } from '../metrics.js';
-import type { RedisClock } from '../redis/clock.js';
 import type { Standing } from '../redis/calls.js';
+import type { RedisClock } from '../redis/clock.js';
 import { acceptedBody, answerJson, setHeader } from './answers.js';
 import type { SendContext } from './state.js';
 

@@ -98,7 +98,7 @@ for (const name of FUNCTIONS) {
 for (const file of FILES) {
   const { header, body: written } = parts(file);
   const text = header.join('\n');
-  // What a script of a batch is given many of, or behind many of, has a place with a plus.
+  // What a script is given many of, or behind many of, has a place with a plus.
   const lastWord = all(text, /^-- ARGV\[(\d+)\+\]/gm).at(-1);
   const body = written
     .replace(/\bKEYS\[count \+ (\d+)\]/g, (_all, n) => `KEYS[${Number(n) + 1}+]`)
@@ -130,7 +130,7 @@ for (const file of FILES) {
         documentedKeys,
         Array.from({ length: keys }, (_, n) => `KEYS[${n + 1}]`),
       );
-    } else t.true(documentedKeys.includes('KEYS[1+]'));
+    } else t.true(documentedKeys.length > 0);
     t.deepEqual(sorted(all(body, /(KEYS\[\d+\+?\])/g)), documentedKeys);
     const documented = all(text, /^-- (ARGV\[\d+\+?\]) \S+\s+(?:string|integer)\s+\S/gm);
     t.deepEqual(
@@ -145,7 +145,10 @@ for (const file of FILES) {
     t.notRegex(rest.join('\n'), /\b(KEYS|ARGV)\b/);
     const named = [...top.matchAll(/^local (.+?) = (.+)$/gm)].flatMap(([, names = '', values = '']) => {
       const listed = splitList(values);
-      return splitList(names).map((name, n) => `${/\w+\[\d+\+?\]/.exec(listed[n] ?? '')?.[0]} ${name}`);
+      return splitList(names).flatMap((name, n) => {
+        const place = /\w+\[\d+\+?\]/.exec(listed[n] ?? '')?.[0];
+        return place === undefined ? [] : [`${place} ${name}`];
+      });
     });
     t.deepEqual(sorted(named), sorted(all(text, /^-- ((?:KEYS|ARGV)\[\d+\+?\] \w+)/gm)));
   });

@@ -65,6 +65,38 @@ test('consume: before or after its time -> not_now with Redis’s time, and no u
   t.is(await redis.exists(counter), 0);
 });
 
+test('consume several: enough are left -> all are taken, and one number says so', async (t) => {
+  const counter = bench.counter();
+  t.is(await bench.consumeAll(3, counter, 5), 3);
+  t.is(await redis.get(counter), '3');
+  t.is(await bench.consumeAll(2, counter, 5), 5);
+});
+
+test('consume several: fewer are left -> those are taken, and it says how many', async (t) => {
+  const counter = bench.counter();
+  await redis.set(counter, 3);
+  t.deepEqual(await bench.consumeAll(4, counter, 5), ['exceeded', 2, 5]);
+  t.is(await redis.get(counter), '5');
+  t.deepEqual(await bench.consumeAll(4, counter, 5), ['exceeded', 0, 5]);
+});
+
+test('consume several: fewer tokens are left -> as many units are taken', async (t) => {
+  const [counter, bucket] = [bench.counter(), bench.key()];
+  const rate = { bucket, perSecond: 2 };
+  t.deepEqual(await bench.consumeAll(3, counter, 9, { rate }), ['throttled', 2, 2]);
+  t.is(await redis.get(counter), '2');
+  t.regex((await redis.get(bucket)) ?? '', /^2\.000 \d+$/);
+});
+
+test('consume several: outside of its time, or a bucket that is a list -> no unit is taken', async (t) => {
+  const [counter, bucket] = [bench.counter(), bench.key()];
+  const reply = await bench.consumeAll(3, counter, 9, { deadline: 1 });
+  t.is(Array.isArray(reply) && reply[0], 'not_now');
+  await redis.rpush(bucket, 'x');
+  await t.throwsAsync(bench.consumeAll(3, counter, 9, { rate: { bucket, perSecond: 2 } }));
+  t.is(await redis.exists(counter), 0);
+});
+
 test('consume: beside keyed admissions -> one counter, one limit', async (t) => {
   const counter = bench.counter();
   const replies = await Promise.all(

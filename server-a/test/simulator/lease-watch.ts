@@ -3,10 +3,6 @@ import type { RedisValue } from './lua-machine.js';
 import type { Process } from './process.js';
 import { CLIENTS } from './settings.js';
 
-/** Where the terms of a claim are among the words of a script: the lease is the second of them. */
-const TERMS_WORD = { admit: 4, admitLimited: 5 } as const;
-/** Where the lease is among the words of `admitBatch` behind its keys. */
-const LEASE_WORD_OF_BATCH = 5;
 /**
  * Looks at the clock after which a process cannot say that it stood still since its last look at the lease: the publisher
  * notes the time of a message, between that look and the write.
@@ -31,14 +27,17 @@ export class LeaseWatch {
 
   /** Redis has run a script. */
   executed(process: Process, command: string, words: readonly string[], reply: RedisValue): void {
-    if (command === 'admit' || command === 'admitLimited') {
-      this.#admitted(process, words[0], words[TERMS_WORD[command]]?.split(' ')[1], reply);
-    } else if (command === 'admitBatch' && Array.isArray(reply)) {
-      const [keys, ...rest] = words;
-      const lease = rest[Number(keys) + LEASE_WORD_OF_BATCH];
-      const replies = Array.isArray(reply[1]) ? reply[1] : [];
-      for (const [index, one] of replies.entries()) this.#admitted(process, rest[index], lease, one);
-    }
+    if (command !== 'admit') return;
+    const [count, ...keysAndWords] = words;
+    const keys = keysAndWords.slice(0, Number(count));
+    const records = keys.filter((key) => key.startsWith('idem:'));
+    // The terms are the first word behind the keys, and the lease is the second of them.
+    const lease = keysAndWords[keys.length]?.split(' ')[1];
+    // A number says that all were claimed.
+    const replies =
+      typeof reply === 'number' ? records.map(() => reply) : Array.isArray(reply) ? reply[1] : [];
+    if (!Array.isArray(replies)) return;
+    for (const [index, one] of replies.entries()) this.#admitted(process, records[index], lease, one);
   }
 
   #admitted(

@@ -66,25 +66,13 @@ export class SimulatedRedisClient implements RedisClient {
     return Array.isArray(reply) ? reply.map((value) => (value === null ? null : String(value))) : [];
   };
   readonly admit = (...words: ScriptArguments['admit']): Promise<unknown> => this.#run('admit', words);
-  readonly admitLimited = (...words: ScriptArguments['admitLimited']): Promise<unknown> =>
-    this.#run('admitLimited', words);
   readonly settle = (...words: ScriptArguments['settle']): Promise<unknown> => this.#run('settle', words);
-  readonly settleNotSent = (...words: ScriptArguments['settleNotSent']): Promise<unknown> =>
-    this.#run('settleNotSent', words);
   readonly refuse = (...words: ScriptArguments['refuse']): Promise<unknown> => this.#run('refuse', words);
-  readonly refuseStored = (...words: ScriptArguments['refuseStored']): Promise<unknown> =>
-    this.#run('refuseStored', words);
   readonly quotaConsume = (...words: ScriptArguments['quotaConsume']): Promise<unknown> =>
     this.#run('quotaConsume', words);
-  readonly quotaConsumeLimited = (...words: ScriptArguments['quotaConsumeLimited']): Promise<unknown> =>
-    this.#run('quotaConsumeLimited', words);
   readonly quotaRefund = (...words: ScriptArguments['quotaRefund']): Promise<unknown> =>
     this.#run('quotaRefund', words);
   readonly lookUp = (...words: ScriptArguments['lookUp']): Promise<unknown> => this.#run('lookUp', words);
-  readonly admitBatch = (...words: ScriptArguments['admitBatch']): Promise<unknown> =>
-    this.#run('admitBatch', words);
-  readonly settleBatch = (...words: ScriptArguments['settleBatch']): Promise<unknown> =>
-    this.#run('settleBatch', words);
 
   async quit(): Promise<unknown> {
     this.#ended = true;

@@ -6,6 +6,7 @@ import { Settlement } from '../../src/attempt/settlement.js';
 import { TrackingIds } from '../../src/attempt/tracking-id.js';
 import type { Client, Sender } from '../../src/config/registry.js';
 import { createLog } from '../../src/logging/log.js';
+import type { DayUsage } from '../../src/redis/calls.js';
 import { keyNames } from '../../src/redis/keys.js';
 import { RedisLink } from '../../src/redis/link.js';
 import type { ScriptArguments } from '../../src/redis/script-files.js';
@@ -28,6 +29,9 @@ export const soon = (): number => performance.now() + 2800;
 
 /** Is what becomes of a call whose reply is lost. */
 export const never = (): Promise<never> => new Promise(() => {});
+
+/** A body's digest. */
+export const DIGEST = 'aaaaaaaaaa';
 
 /** A refusal that is kept for a minute. */
 export const REFUSAL: Refusal = {
@@ -118,23 +122,26 @@ export class AdmissionBench {
 
   #intercept(): void {
     const { redis } = this;
-    const { admit, admitLimited, settle, settleNotSent, refuse, refuseStored } = redis;
-    const { quotaConsume, quotaConsumeLimited, quotaRefund, admitBatch, settleBatch } = redis;
+    const { admit, settle, refuse, quotaConsume, quotaRefund } = redis;
     const meet = (command: Call['command'], run: () => Promise<unknown>) => {
       this.sent.push(command);
       return this.fate({ command, run });
     };
     redis.admit = (...args) => meet('admit', () => admit.apply(redis, args));
-    redis.admitLimited = (...args) => meet('admitLimited', () => admitLimited.apply(redis, args));
     redis.settle = (...args) => meet('settle', () => settle.apply(redis, args));
-    redis.settleNotSent = (...args) => meet('settleNotSent', () => settleNotSent.apply(redis, args));
     redis.refuse = (...args) => meet('refuse', () => refuse.apply(redis, args));
-    redis.refuseStored = (...args) => meet('refuseStored', () => refuseStored.apply(redis, args));
     redis.quotaConsume = (...args) => meet('quotaConsume', () => quotaConsume.apply(redis, args));
-    redis.quotaConsumeLimited = (...args) =>
-      meet('quotaConsumeLimited', () => quotaConsumeLimited.apply(redis, args));
-    redis.admitBatch = (...args) => meet('admitBatch', () => admitBatch.apply(redis, args));
-    redis.settleBatch = (...args) => meet('settleBatch', () => settleBatch.apply(redis, args));
     redis.quotaRefund = (...args) => meet('quotaRefund', () => quotaRefund.apply(redis, args));
   }
 }
+
+/** Makes attempts on new keys of one client, which are told together how much of the quota is used. */
+export function attemptsOf(bench: AdmissionBench, count: number, client = newClient(50)) {
+  const usage: DayUsage = { used: undefined };
+  const attempts = Array.from({ length: count }, (): Attempt => ({ ...bench.attempt(client), usage }));
+  return { client, usage, attempts };
+}
+
+/** Admits all in one turn. */
+export const admitAll = (bench: AdmissionBench, attempts: readonly Attempt[]) =>
+  Promise.all(attempts.map((attempt) => bench.admission.admit(attempt, DIGEST, soon())));

@@ -6,7 +6,7 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { readyTerms } from '../../src/redis/claim-terms.js';
+import { claimTerms } from '../../src/redis/claim-terms.js';
 import { defineScripts } from '../../src/redis/script-files.js';
 import { createMockRedis } from './mock-redis.js';
 
@@ -71,19 +71,18 @@ export interface RefuseArguments extends WindowArguments {
   readonly most?: number;
 }
 
-/** An item of a batch: to be admitted, or refused. */
-export interface ItemArguments {
+/** A key to claim, beside others; what is left out is new, or as {@link AdmitArguments} has it. */
+export interface KeyArguments {
   readonly record: string;
+  readonly owner?: string;
   readonly id?: string;
   readonly digest?: string;
-  readonly refusal?: { readonly status: number; readonly body: string; readonly lifeMs: number };
 }
 
-/** An attempt of a batch. */
-export interface AttemptArguments {
+/** A refusal beside others. */
+export interface RefusalArguments
+  extends Pick<RefuseArguments, 'id' | 'digest' | 'status' | 'body' | 'lifeMs'> {
   readonly record: string;
-  readonly id?: string;
-  readonly digest?: string;
 }
 
 /** An open record's fields. */
@@ -136,17 +135,35 @@ export class ScriptBench {
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
-  /** Runs admit. What this and the others are told in place of a list is given as that list. */
+  /** Runs admit for one key. What this and the others are told in place of a list is given as that list. */
   async admit(record: string, counter: string, given: AdmitArguments = {}): Promise<readonly unknown[]> {
-    const { owner = 'me', id = newId(), digest = DIGEST, strict = false, leaseMs = 60_000 } = given;
-    const { lifeMs = 600_000, minLifeMs = 75_000, limit = 5, counterLifeSeconds = 86_400 } = given;
-    const { from = 0, deadline = FAR_MS, rate } = given;
-    const { word } = readyTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds });
-    const claim = [id + digest, owner, word, limit, from, deadline] as const;
-    const reply = await (rate === undefined
-      ? this.redis.admit(record, counter, ...claim)
-      : this.redis.admitLimited(record, counter, rate.bucket, ...claim, rate.perSecond));
-    return typeof reply === 'number' ? ['admitted', id, 0, reply] : listOf(reply);
+    const { id = newId() } = given;
+    const reply = await this.admitAll([{ record, id }], counter, given);
+    if (typeof reply === 'number') return ['admitted', id, 0, reply];
+    const [used, replies] = listOf(reply);
+    return used === 'not_now' ? listOf(reply) : listOf(listOf(replies)[0]);
+  }
+
+  /** Runs admit. */
+  async admitAll(
+    keys: readonly KeyArguments[],
+    counter: string,
+    given: AdmitArguments = {},
+  ): Promise<unknown> {
+    const { strict = false, leaseMs = 60_000, lifeMs = 600_000, minLifeMs = 75_000 } = given;
+    const { limit = 5, counterLifeSeconds = 86_400, from = 0, deadline = FAR_MS, rate } = given;
+    const terms = claimTerms({ strict, leaseMs, lifeMs, minLifeMs, counterLifeSeconds });
+    const places = [
+      ...keys.map(({ record }) => record),
+      counter,
+      ...(rate === undefined ? [] : [rate.bucket]),
+    ];
+    const attempts = keys.map(
+      ({ id = newId(), digest = given.digest ?? DIGEST, owner = given.owner ?? 'me' }) =>
+        `${id}${digest}${owner}`,
+    );
+    const head = [terms, limit, from, deadline, rate?.perSecond ?? 0];
+    return this.redis.admit(places.length, ...places, ...head, ...attempts);
   }
 
   /** Claims a new key for `me`; returns where, and under which id. */
@@ -164,78 +181,76 @@ export class ScriptBench {
     return key;
   }
 
-  /** Runs admit_batch. @param counter undefined = there are only refusals */
-  async admitBatch(
-    items: readonly ItemArguments[],
-    counter: string | undefined,
-    given: AdmitArguments & Pick<RefuseArguments, 'count' | 'most'> = {},
-  ): Promise<readonly unknown[]> {
-    const { strict = false, leaseMs = 60_000, lifeMs = 600_000, minLifeMs = 75_000 } = given;
-    const { limit = 5, counterLifeSeconds = 86_400, from = 0, deadline = FAR_MS, rate } = given;
-    const { owner = 'me', count = this.key(), most = 10_000 } = given;
-    const others = [count, counter, rate?.bucket].filter((key) => key !== undefined);
-    const keys = [...items.map(({ record }) => record), ...others];
-    const words = items.map(({ id = newId(), digest = DIGEST, refusal }) =>
-      refusal === undefined ? id + digest : id,
-    );
-    const refusals = items.flatMap(({ digest = DIGEST, refusal }) =>
-      refusal === undefined ? [] : [digest, `${refusal.status}${refusal.body}`, refusal.lifeMs],
-    );
-    const head = [items.length, strict ? 1 : 0, from, deadline, owner, leaseMs, lifeMs, minLifeMs, limit];
-    const rest = [counterLifeSeconds, rate?.perSecond ?? 0, most, 86_400, ...words, ...refusals];
-    return listOf(await this.redis.admitBatch(keys.length, ...keys, ...head, ...rest));
-  }
-
-  /** Runs settle_batch. */
-  async settleBatch(
-    attempts: readonly AttemptArguments[],
-    ending: 'answered' | 'not_sent' | 'held' | 'unknown',
-    {
-      durationMs = 0,
-      counter,
-      owner = 'me',
-    }: { readonly durationMs?: number; readonly counter?: string; readonly owner?: string } = {},
-  ): Promise<readonly unknown[]> {
-    const keys = [...attempts.map(({ record }) => record), ...(counter === undefined ? [] : [counter])];
-    const words = attempts.map(({ id = newId(), digest = DIGEST }) => id + digest);
-    const head = [attempts.length, ending, durationMs, owner];
-    return listOf(await this.redis.settleBatch(keys.length, ...keys, ...head, ...words));
-  }
-
-  /** Runs settle. */
+  /** Runs settle for one attempt. */
   async settle(
     record: string,
     ending: 'answered' | 'not_sent' | 'held' | 'unknown',
     given: SettleArguments = {},
   ): Promise<readonly unknown[]> {
-    const { owner = 'me', id = newId(), digest = DIGEST, durationMs = 0, deadline = 0, counter } = given;
-    const rest = [ending, owner, id + digest, durationMs, deadline] as const;
-    const reply = await (counter === undefined
-      ? this.redis.settle(record, ...rest)
-      : this.redis.settleNotSent(record, counter, ...rest));
-    return reply === 1 ? ['answered', id, 202, '', durationMs, 0] : listOf(reply);
+    const { id = newId(), durationMs = 0 } = given;
+    const reply = await this.settleAll([{ record, id }], ending, given);
+    return reply === 1 ? ['answered', id, 202, '', durationMs, 0] : listOf(listOf(reply)[0]);
+  }
+
+  /** Runs settle. */
+  async settleAll(
+    keys: readonly KeyArguments[],
+    ending: 'answered' | 'not_sent' | 'held' | 'unknown',
+    given: SettleArguments = {},
+  ): Promise<unknown> {
+    const { durationMs = 0, deadline = 0, counter } = given;
+    const places = [...keys.map(({ record }) => record), ...(counter === undefined ? [] : [counter])];
+    const attempts = keys.map(
+      ({ id = newId(), digest = given.digest ?? DIGEST, owner = given.owner ?? 'me' }) =>
+        `${id}${digest}${owner}`,
+    );
+    return this.redis.settle(places.length, ...places, ending, durationMs, deadline, ...attempts);
+  }
+
+  /** Runs refuse for one key. */
+  async refuse(record: string, given: RefuseArguments = {}): Promise<readonly unknown[]> {
+    const replies = await this.refuseAll([{ record, ...given }], given);
+    return replies[0] === 'not_now' ? replies : listOf(replies[0]);
   }
 
   /** Runs refuse. */
-  async refuse(record: string, given: RefuseArguments = {}): Promise<readonly unknown[]> {
-    const { id = newId(), digest = DIGEST, strict = false, status = 400, body = '{}' } = given;
-    const { lifeMs = 600_000, from = 0, deadline = FAR_MS, count = this.key(), most = 10_000 } = given;
-    const question = [digest, strict ? 1 : 0, from, deadline] as const;
-    return listOf(
-      await (lifeMs > 0
-        ? this.redis.refuseStored(record, count, ...question, id, status, body, lifeMs, most, 86_400)
-        : this.redis.refuse(record, ...question)),
+  async refuseAll(
+    refusals: readonly RefusalArguments[],
+    given: Pick<RefuseArguments, 'strict' | 'count' | 'most' | 'from' | 'deadline'> = {},
+  ): Promise<readonly unknown[]> {
+    const { strict = false, count = this.key(), most = 10_000, from = 0, deadline = FAR_MS } = given;
+    const keys = [...refusals.map(({ record }) => record), count];
+    const words = refusals.flatMap(
+      ({ id = newId(), digest = DIGEST, status = 400, body = '{}', lifeMs = 600_000 }) => [
+        id + digest,
+        `${status}${body}`,
+        lifeMs,
+      ],
     );
+    const head = [strict ? 1 : 0, from, deadline, most, 86_400];
+    return listOf(await this.redis.refuse(keys.length, ...keys, ...head, ...words));
+  }
+
+  /** Runs quota_consume for one unit. */
+  async consume(counter: string, limit: number, given: ChargeArguments = {}): Promise<readonly unknown[]> {
+    const reply = await this.consumeAll(1, counter, limit, given);
+    if (typeof reply === 'number') return ['consumed', reply];
+    const [status, taken, used] = listOf(reply);
+    if (status === 'not_now') return listOf(reply);
+    if (taken !== 0) throw new Error(`taken, and refused: ${JSON.stringify(reply)}`);
+    return status === 'throttled' ? [status] : [status, used];
   }
 
   /** Runs quota_consume. */
-  async consume(counter: string, limit: number, given: ChargeArguments = {}): Promise<readonly unknown[]> {
-    const { from = 0, deadline = FAR_MS, rate } = given;
-    const unit = [limit, 86_400, from, deadline] as const;
-    const reply = await (rate === undefined
-      ? this.redis.quotaConsume(counter, ...unit)
-      : this.redis.quotaConsumeLimited(counter, rate.bucket, ...unit, rate.perSecond));
-    return typeof reply === 'number' ? ['consumed', reply] : listOf(reply);
+  async consumeAll(
+    units: number,
+    counter: string,
+    limit: number,
+    { from = 0, deadline = FAR_MS, rate }: ChargeArguments = {},
+  ): Promise<unknown> {
+    const keys = rate === undefined ? [counter] : [counter, rate.bucket];
+    const head = [limit, 86_400, from, deadline, units, rate?.perSecond ?? 0];
+    return this.redis.quotaConsume(keys.length, ...keys, ...head);
   }
 
   /** Runs quota_refund. */

@@ -47,7 +47,7 @@ test('admit: it has not run when it is undone, and comes late -> the undoing wai
       throw new Error('Connection is closed.');
     }
     const reply = await run();
-    undone.push(Array.isArray(reply) ? reply[0] : reply);
+    undone.push(...(Array.isArray(reply) ? reply.flat() : [reply]));
     return reply;
   };
   const error = await t.throwsAsync(() => bench.admission.admit(attempt, 'aaaaaaaaaa', soon()), {

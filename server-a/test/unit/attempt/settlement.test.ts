@@ -106,6 +106,7 @@ test('end: Redis answers -> the reply, with what the attempt was told to write',
       digest: 'aaaaaaaaaa',
       durationMs: 0,
       admitDeadlineMs: 0,
+      usage: undefined,
     },
   ]);
   t.deepEqual(redis.limits, [300]);

@@ -1,7 +1,7 @@
 /** Requests that meet another attempt at work on their key. */
 import test from 'ava';
-import { NotRun } from '../../../src/redis/routes.js';
 import type { AdmitReply } from '../../../src/redis/calls.js';
+import { NotRun } from '../../../src/redis/routes.js';
 import { Scripts } from '../../../src/redis/scripts.js';
 import { RedisUnavailable } from '../../../src/redis/unavailable.js';
 import { AdmissionBench, newClient, REFUSAL, soon } from '../../support/admission-bench.js';

@@ -79,7 +79,7 @@ test('429: shortly before midnight -> kept no longer than its day, however late 
 test('429: midnight between the charge and the refusal -> told, and not kept on the new day', async (t) => {
   const bench = await AdmissionBench.create({}, MIDNIGHT - 3000);
   bench.fate = async ({ command, run }) => {
-    if (command === 'refuseStored') await bench.setTime(MIDNIGHT + 200);
+    if (command === 'refuse') await bench.setTime(MIDNIGHT + 200);
     return run();
   };
   const error = await refused(bench);

@@ -20,17 +20,11 @@ function clientThatLosesItsGoodbye(): RedisClient & { disconnected: boolean } {
       this.disconnected = true;
     },
     admit: nothing,
-    admitLimited: nothing,
     settle: nothing,
-    settleNotSent: nothing,
     refuse: nothing,
-    refuseStored: nothing,
     quotaConsume: nothing,
-    quotaConsumeLimited: nothing,
     quotaRefund: nothing,
     lookUp: nothing,
-    admitBatch: nothing,
-    settleBatch: nothing,
   };
 }
 
