@@ -14,11 +14,17 @@ export function plansOf(scenario: Scenario, seed: number): SenderPlan[] {
     plans.push({ id: `sender#${plans.length + 1}`, ...plan });
   };
   const { begins, failuresUntil } = scenario;
+  let latestBegin = 0;
+  /** Some begin in the same moment as the one before, so that their calls go to Redis together. */
+  const beginOfOwn = (): number => {
+    if (!choices.chance(0.3)) latestBegin = choices.skewed(0, begins);
+    return latestBegin;
+  };
   for (let n = 1; n <= scenario.keys; n += 1) {
     const key = `key-${n}`;
     const providers = choices.pick([[], [], ['Beta'], ['Beta'], ['Alpha', 'Beta'], ['Nobody'], ['Gamma']]);
     const body: BodyKind = choices.chance(0.06) ? 'invalid' : 'valid';
-    const beginsAt = choices.skewed(0, begins);
+    const beginsAt = beginOfOwn();
     const plan = { key, client: 'keyed', body, providers, beginsAt, attempts: NEVER_GIVES_UP } as const;
     add(plan);
     const twins = choices.pick([0, 1, 1, 2]);
@@ -42,7 +48,7 @@ export function plansOf(scenario: Scenario, seed: number): SenderPlan[] {
       client: choices.chance(0.1) ? 'off' : 'unkeyed',
       body: choices.chance(0.1) ? 'invalid' : 'valid',
       providers: choices.pick([[], [], ['Beta']]),
-      beginsAt: choices.skewed(0, begins),
+      beginsAt: beginOfOwn(),
       attempts: 1,
     });
   }
