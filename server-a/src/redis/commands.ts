@@ -1,6 +1,6 @@
 /**
- * The scripts as commands: one call for all of its requests, which must be alike as each `isAlike` here says. Raw tuples
- * stay in this file.
+ * The scripts as commands: one call for all of its requests, which must be alike as each `isAlike` here says. Raw words stay
+ * in this file, and raw replies in replies.ts.
  */
 import type {
   AdmitReply,
