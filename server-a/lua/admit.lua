@@ -20,6 +20,7 @@
 -- Returns {'admitted', id, 1, 0}: taken over from an attempt that may have published; not charged again
 -- Returns {'exceeded', used}: no unit is left; nothing was changed
 -- Returns {'throttled'}: too many new messages of the client in this second; nothing was changed
+-- Returns id, in place of {'answered', id, 202, '', left_ms, 0}: the key's answer
 -- Returns {'answered', id, status, body, left_ms, mismatch 0|1}: the key's answer
 -- Returns {'in_flight', id, lease_left_ms, mismatch 0|1}: another attempt is at work
 -- Returns {'open', id, 1}: the key is open for another body; its message may be in the broker
@@ -55,12 +56,16 @@ charge.bucket, charge.per_second, charge.now = bucket, per_second, now
 -- What is written once all is read, by the attempt's number.
 local claimed, taken_over, replies = {}, {}, {}
 for n = 1, count do
-  local attempt, found = attempts[5 + n], read_record(record[n])
+  local attempt, value = attempts[5 + n], redis.call('GET', record[n])
   local digest, owner
-  if found then
+  if value then
     digest, owner = attempt:sub(37, 46), attempt:sub(47)
   end
-  replies[n], taken_over[n] = admission(record[n], found, owner, digest, strict == '1', lease, charge, now)
+  replies[n] = accepted_id(value, digest)
+  if not replies[n] then
+    local found = record_in(value)
+    replies[n], taken_over[n] = admission(record[n], found, owner, digest, strict == '1', lease, charge, now)
+  end
   if not replies[n] then
     replies[n], claimed[n] = charge.used + charge.taken, attempt
   end

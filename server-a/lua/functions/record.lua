@@ -52,6 +52,14 @@ local function is_open_with(value, mark)
     and tonumber(value:sub(49, 62)) ~= nil
 end
 
+-- Returns the id of an answered record of this digest whose answer is 202, without taking it apart; nil for any other.
+local function accepted_id(value, digest)
+  if value and #value == 51 and value:sub(1, 2) == RECORD_VERSION .. 'A' and value:sub(39) == digest .. '202' then
+    return value:sub(3, 38)
+  end
+  return nil
+end
+
 local function read_record(key)
   return record_in(redis.call('GET', key))
 end

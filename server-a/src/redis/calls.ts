@@ -11,7 +11,10 @@ export interface Window {
 
 /** What stands under a key for a request that does not own it. */
 export type Standing =
-  /** `leftMs` is what is left of the record's life. `body` is '' with 202: that body follows from the id. */
+  /**
+   * `leftMs` is what is left of the record's life, which is told of a refusal. `body` is '' with 202: that body follows from
+   * the id.
+   */
   | {
       readonly status: 'answered';
       readonly id: string;

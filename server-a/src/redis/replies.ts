@@ -52,7 +52,7 @@ export function readRefusals(raw: unknown, requests: readonly RefuseRequest[]): 
 export function readSettles(raw: unknown, requests: readonly SettleRequest[]): readonly SettleReply[] {
   const each = raw === 1 ? undefined : fields(raw);
   return requests.map((request, index) => {
-    const reply = readSettle(each === undefined ? 1 : each[index], request);
+    const reply = readSettle(each === undefined ? 1 : each[index], request.id);
     const { usage } = request;
     if (reply.status === 'withdrawn' && usage?.used !== undefined) usage.used -= 1;
     return reply;
@@ -97,6 +97,7 @@ export function readLookUp(raw: unknown): LookUpReply {
 
 function readAdmit(raw: unknown, id: string): AdmitReply {
   if (typeof raw === 'number') return { status: 'admitted', id, takenOver: false, used: raw };
+  if (typeof raw === 'string') return accepted(raw);
   const [status, a, b, c] = fields(raw);
   switch (status) {
     case 'admitted':
@@ -110,16 +111,17 @@ function readAdmit(raw: unknown, id: string): AdmitReply {
   }
 }
 
-function readSettle(raw: unknown, { id, durationMs }: SettleRequest): SettleReply {
-  if (raw === 1) {
-    return { status: 'answered', id, httpStatus: 202, body: '', leftMs: durationMs, mismatch: false };
-  }
+function readSettle(raw: unknown, id: string): SettleReply {
+  if (raw === 1) return accepted(id);
   const [status] = fields(raw);
   if (status === 'withdrawn' || status === 'absent' || status === 'early') return { status };
   const standing = readStanding(raw);
   if (standing.status === 'in_flight' || standing.status === 'mismatch') throw unexpected(raw);
   return standing;
 }
+
+const accepted = (id: string) =>
+  ({ status: 'answered', id, httpStatus: 202, body: '', leftMs: 0, mismatch: false }) as const;
 
 function readNotNow(raw: unknown): NotNow | undefined {
   const [status, nowMs] = fields(raw);

@@ -141,7 +141,9 @@ export class ScriptBench {
     const reply = await this.admitAll([{ record, id }], counter, given);
     if (typeof reply === 'number') return ['admitted', id, 0, reply];
     const [used, replies] = listOf(reply);
-    return used === 'not_now' ? listOf(reply) : listOf(listOf(replies)[0]);
+    if (used === 'not_now') return listOf(reply);
+    const [own] = listOf(replies);
+    return typeof own === 'string' ? ['answered', own, 202, '', 0, 0] : listOf(own);
   }
 
   /** Runs admit. */
