@@ -34,7 +34,7 @@ export function connectionOf(socket: object): Connection | undefined {
 export class Connection {
   readonly socket: Socket;
   readonly #report: ReportRefusal;
-  /** The latest request, and its answer; answers go out in order, so when this one is out, all are. */
+  /** The latest request, and its answer, until both are over; answers go out in order, so when this one is out, all are. */
   #req: IncomingMessage | undefined;
   #res: ServerResponse | undefined;
   /** Answers before the latest that are not out, of requests that came one behind the other without waiting. */
@@ -71,6 +71,16 @@ export class Connection {
     this.#req = req;
     this.#res = res;
     return true;
+  }
+
+  /**
+   * Lets go of the latest request, if this is its answer: it is out, and the request is here in whole. What an idle
+   * connection still held would be copied by every collection of young objects.
+   */
+  letGo(res: ServerResponse): void {
+    if (this.#res !== res || this.#req?.complete !== true) return;
+    this.#req = undefined;
+    this.#res = undefined;
   }
 
   /**

@@ -1,6 +1,6 @@
 /** The HTTP servers: their limits, and what reaches the layers at all. */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Metrics } from '../metrics.js';
 import { connectionOf } from './connection.js';
 import { Connections, type ConnectionsParts } from './connections.js';
@@ -53,6 +53,9 @@ export interface HttpServer {
   readonly closeAtOnce: () => void;
 }
 
+/** A response is out: its connection need not hold it any more. */
+const letGo = (socket: Socket, res: ServerResponse): void => connectionOf(socket)?.letGo(res);
+
 /** Makes the server of the senders' port; it does not listen yet. */
 export function createSendersServer(listener: RequestListener, parts: HttpServerParts): HttpServer {
   const { env, log, metrics } = parts;
@@ -73,7 +76,7 @@ function createHttpServer(
   { env, log, lingerMs, metrics, longestRequestMs, ending }: HttpServerParts,
   bounds: Pick<ConnectionsParts, 'limit' | 'gauges'>,
 ): HttpServer {
-  const server = createServer({ ...LIMITS, ServerResponse: responsesThatEnd(ending) });
+  const server = createServer({ ...LIMITS, ServerResponse: responsesThatEnd(ending, letGo) });
   server.timeout = STALL_MS + longestRequestMs;
   // A sender that has ended its side still gets its answers. Node has this switch, and its types do not.
   Object.assign(server, { httpAllowHalfOpen: true });
