@@ -82,7 +82,7 @@ async function garbageOf(
 }
 
 /** A ratio as text: its median, and between which bounds that lies. */
-const inWords = ({ median, low, high }: ReturnType<typeof spread>): string =>
+export const inWords = ({ median, low, high }: ReturnType<typeof spread>): string =>
   `${fixed(median, 2)} (${fixed(low, 2)}–${fixed(high, 2)})`;
 
 /** Two servers, with and without a key, in turn. */

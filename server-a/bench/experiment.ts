@@ -11,6 +11,9 @@ export interface Bench {
   readonly progress: (text: string) => void;
   readonly gateway: (env?: Readonly<Record<string, string>>, nodeArgs?: readonly string[]) => Promise<Target>;
   readonly floor: (nodeArgs?: readonly string[]) => Promise<Target>;
+  /** The same service in the stack of its specification, and the Python that runs it. */
+  readonly peer: () => Promise<Target>;
+  readonly python: string;
   readonly without: (layer: string) => Promise<Target>;
   /** Another build of the gateway; undefined = none was named. */
   readonly other: ((nodeArgs?: readonly string[]) => Promise<Target>) | undefined;

@@ -5,6 +5,7 @@ import { batches } from './batches.js';
 import { against, at, comparison, HEAD, row } from './comparison.js';
 import type { Bench, Outcome } from './experiment.js';
 import { interleave, slice, spread, WARM_UP_MS } from './measure.js';
+import { peer } from './peer.js';
 import { pooled, ratioInWords, ratioOf, typical } from './pooled.js';
 import { profile } from './profile.js';
 import { CHEAPER, KEYED, type RequestKind, UNKEYED } from './requests.js';
@@ -147,4 +148,8 @@ export const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Outc
   scale: (bench) => scale(bench, records),
   scrapers,
   batches,
+  peer,
 };
+
+/** What is measured only when it is asked for by name: it needs what the others do not. */
+export const ONLY_BY_NAME: ReadonlySet<string> = new Set(['peer']);

@@ -1,12 +1,13 @@
 /**
  * The benchmark: `make bench`.
  *
- *     tsx bench/run.ts [--quick] [--rounds N] [--node PROGRAM] [--against FOLDER]
+ *     tsx bench/run.ts [--quick] [--rounds N] [--node PROGRAM] [--python PROGRAM] [--against FOLDER]
  *         [--only comparison,against,cheaper,layers,profile,allocations,latency,timeline,soak,scale,scrapers,
- *         batches]
+ *         batches,peer]
  *
  * --rounds   slices of each variant: the more, the narrower a figure's bounds
  * --node     another Node.js that runs the servers; default: the one that runs this
+ * --python   a Python with the packages of the peer, which is measured only when --only names it; default: the system's
  * --against  another checkout of this repository, built: measured beside this one, in pairs
  *
  * Starts a private Redis and RabbitMQ, the built gateway and the floor, and loads them in interleaved slices. Prints each
@@ -21,7 +22,8 @@ import { parseArgs } from 'node:util';
 import { startPrivateServices } from '../dev/services/private-services.js';
 import { HOW_SHARED, leaveServerCore } from './cores.js';
 import type { Bench } from './experiment.js';
-import { EXPERIMENTS } from './experiments.js';
+import { EXPERIMENTS, ONLY_BY_NAME } from './experiments.js';
+import { DEFAULT_PYTHON, PEER } from './peer.js';
 import { CONFIGURATION } from './requests.js';
 import { Target } from './target.js';
 
@@ -36,6 +38,7 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       against: { type: 'string' },
       node: { type: 'string' },
+      python: { type: 'string', default: DEFAULT_PYTHON },
       rounds: { type: 'string' },
     },
   });
@@ -70,6 +73,14 @@ async function main(): Promise<void> {
         entryPoint: here('floor.ts'),
         anyAnswer: true,
       }),
+    python: values.python,
+    peer: () =>
+      Target.start(
+        'peer',
+        // No compiled code beside its source, which may belong to somebody else.
+        { ...envFor(), PYTHONDONTWRITEBYTECODE: '1' },
+        { services, node: values.python, entryPoint: PEER },
+      ),
     other:
       values.against === undefined
         ? undefined
@@ -96,7 +107,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${HOW_SHARED}\n`);
   try {
     for (const [name, experiment] of Object.entries(EXPERIMENTS)) {
-      if (chosen !== undefined && !chosen.includes(name)) continue;
+      if (!(chosen?.includes(name) ?? !ONLY_BY_NAME.has(name))) continue;
       const { table, figures } = await experiment(bench);
       process.stdout.write(`\n${table}\n`);
       results[name] = figures;

@@ -146,6 +146,21 @@ export class Target {
     await connection.close();
   }
 
+  /** Takes the messages that it has sent, and returns what they say. */
+  async takeMessages(): Promise<readonly string[]> {
+    const texts: string[] = [];
+    if (this.services === undefined || this.#queue === undefined) return texts;
+    const connection = await connect(this.services.rabbitmq.url);
+    const channel = await connection.createChannel();
+    for (;;) {
+      const message = await channel.get(this.#queue, { noAck: true });
+      if (message === false) break;
+      texts.push(message.content.toString());
+    }
+    await connection.close();
+    return texts;
+  }
+
   rssBytes(): number {
     return this.#process.residentBytes();
   }
