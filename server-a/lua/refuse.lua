@@ -1,6 +1,6 @@
 -- Purpose: store refusals for idempotency keys of one client that have no record, or say what stands under the keys.
 -- KEYS[1+] record   string  idem:{api_key}:{idempotency_key}, one for each refusal, no two alike
--- KEYS[2+] stored   integer refused:{client_key}; touched where a refusal is to be stored
+-- KEYS[2+] stored   integer refused:{client_key}; given where a refusal is to be stored
 -- ARGV[1] strict    integer 1 = another body is refused, 0 = it is only reported
 -- ARGV[2] from      integer Redis time in milliseconds before which ids are not the right ones
 -- ARGV[3] deadline  integer Redis time in milliseconds after which this call does nothing

@@ -17,7 +17,7 @@ import type {
 import type { RedisClient } from './client.js';
 import type { ManyAtOnce } from './gatherer.js';
 import { readAdmits, readConsumes, readRefusals, readSettles } from './replies.js';
-import { callOn, NotRun, type RedisRoutes, untilRun, type WhenLate } from './routes.js';
+import { callOn, KeysApart, NotRun, type RedisRoutes, untilRun, type WhenLate } from './routes.js';
 import { RedisUnavailable } from './unavailable.js';
 
 type Words = (string | number)[];
@@ -27,7 +27,7 @@ const RESEND_FOR_MS = 500;
 
 /**
  * Claims keys and charges their units. After an error that Redis answers each may go alone: the script has changed nothing.
- * Where it was not run, each has to be sent with a new time.
+ * Where it was not run, each has to be sent with a new time, unless one alone may be served where several are not.
  */
 export function admitCommand(routes: RedisRoutes): ManyAtOnce<AdmitRequest, AdmitReply> {
   return {
@@ -37,7 +37,7 @@ export function admitCommand(routes: RedisRoutes): ManyAtOnce<AdmitRequest, Admi
       one.terms === other.terms &&
       isSameRate(one.rate, other.rate),
     keyOf: ({ recordKey }) => recordKey,
-    mayGoAlone: isAnswer,
+    mayGoAlone: isOfSeveral,
     call: (first, requests, { limitMs, route }) => {
       const { counterKey, rate } = first;
       const words = recordKeys(requests);
@@ -68,10 +68,11 @@ export function refuseCommand(routes: RedisRoutes): ManyAtOnce<RefuseRequest, Re
     isAlike: (one, other) =>
       one.countKey === other.countKey && one.strict === other.strict && one.most === other.most,
     keyOf: ({ recordKey }) => recordKey,
-    mayGoAlone: isAnswer,
+    mayGoAlone: isOfSeveral,
     call: (first, requests, { limitMs, route }) => {
       const words = recordKeys(requests);
-      words.push(first.countKey);
+      // A question has one key: with a second one, it would not be served while their slot is on its way.
+      if (requests.some(({ lifeMs }) => lifeMs > 0)) words.push(first.countKey);
       const keys = words.length;
       words.push(first.strict ? 1 : 0, latestFrom(requests), earliestUntil(requests));
       words.push(first.most, first.countLifeSeconds);
@@ -188,3 +189,6 @@ const isSameRate = (one: RateLimit | undefined, other: RateLimit | undefined): b
 
 /** Redis itself has answered with an error. */
 const isAnswer = (error: unknown): boolean => !(error instanceof RedisUnavailable);
+
+/** An error that may be the fault of another request of the call; the script has changed nothing. */
+const isOfSeveral = (error: unknown): boolean => error instanceof KeysApart || isAnswer(error);

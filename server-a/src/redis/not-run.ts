@@ -1,4 +1,4 @@
-import { NotRun, type Route } from './routes.js';
+import { KeysApart, NotRun, type Route } from './routes.js';
 import { RedisUnavailable } from './unavailable.js';
 
 /** What to do when Redis says that a key is elsewhere. Each returns the way, if it is known already. */
@@ -17,7 +17,7 @@ const IN_SCRIPT = /^ERR Error running script .* -READONLY /;
 /**
  * Turns what Redis answers as an error into what is thrown: each of these replies says that the script was not run.
  *
- * `TRYAGAIN` comes while a slot with one of a script's two keys is on its way. `READONLY` comes from a replica, whose
+ * `TRYAGAIN` comes while a slot with some of a script's keys is on its way. `READONLY` comes from a replica, whose
  * scripts fail at their first write, before they have changed anything.
  */
 export function notRunError(error: Error, to: Redirections): Error {
@@ -29,7 +29,7 @@ export function notRunError(error: Error, to: Redirections): Error {
     case 'ASK':
       return new NotRun(error.message, to.ask(address));
     case 'TRYAGAIN':
-      return new NotRun(error.message);
+      return new KeysApart(error.message);
     case 'READONLY':
       to.notServed();
       return new NotRun(error.message);

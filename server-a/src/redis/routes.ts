@@ -89,6 +89,9 @@ export class NotRun extends RedisUnavailable {
   }
 }
 
+/** Thrown when a script's keys are not all in one place, because their slot is on its way: each alone may be served. */
+export class KeysApart extends NotRun {}
+
 /** Milliseconds before a script is sent anew: at once after a first redirection, then more rarely. */
 const PAUSE_MS = { first: 5, most: 80 };
 

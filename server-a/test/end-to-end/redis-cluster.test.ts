@@ -1,4 +1,8 @@
-/** A Redis Cluster of three masters and three replicas: slots that move, failovers, and what a sender sees of them. */
+/**
+ * A Redis Cluster of three masters and three replicas: slots that move, failovers, and what a sender sees of them.
+ *
+ * Over 250 lines: starting a cluster takes many times what a test of it takes, so all tests share one.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +18,7 @@ import { REQUESTS_PATH } from '../support/paths.js';
 import { newBody, Site } from '../support/site.js';
 import { waitFor } from '../support/wait-for.js';
 
-const CLIENTS = ['one', 'two', 'three', 'four', 'five', 'six', 'moved', 'held', 'batched'] as const;
+const CLIENTS = ['one', 'two', 'three', 'four', 'five', 'six', 'moved', 'held', 'batched', 'known'] as const;
 /** Clients that may send two new messages in a second. */
 const LIMITED = ['limited one', 'limited two', 'limited three'] as const;
 
@@ -199,6 +203,37 @@ test.serial(
     });
     t.is((await asked)?.status, 202);
     t.is(await used('held'), 2);
+  },
+);
+
+test.serial(
+  'redis cluster: a slot is on its way -> who has an answer is told it at once, whoever asks beside it, and whatever is asked',
+  async (t) => {
+    const [slot, apiKey] = [slotOfClient('known'), site.apiKey('known')];
+    const [known, fresh] = itemsOf(2);
+    const send = async (messages: readonly unknown[]) =>
+      resultsOf(await gateway.sendBatch({ apiKey, body: { messages } }));
+    const [answered] = await send([known]);
+    const from = await cluster.masterOf(slot);
+    const [to] = mastersOtherThan(from);
+    if (to === undefined) throw new Error('one master');
+    await moveSlot(cluster, slot, from, to, async () => {
+      // The new key is in neither place: a call that has it is told TRYAGAIN, until the batch's time is over.
+      const [replayed, waited] = await send([known, fresh]);
+      t.deepEqual([replayed?.status, replayed?.body], [202, answered?.body]);
+      t.is(waited?.status, 500);
+      // A body that cannot be read is refused, and nothing is to be stored: the key alone is asked.
+      const idempotencyKey = String(answered?.key);
+      const asked = await gateway.send({
+        apiKey,
+        idempotencyKey,
+        body: 'x',
+        headers: { 'Content-Type': 'text/plain' },
+      });
+      t.deepEqual([asked.status, asked.json], [202, answered?.body]);
+    });
+    t.is((await send([known, fresh]))[1]?.status, 202);
+    t.is(await used('known'), 2);
   },
 );
 
