@@ -1,6 +1,6 @@
 /**
- * The scripts as commands: one call for all of its requests, which must be alike as each `isAlike` here says. Raw words stay
- * in this file, and raw replies in replies.ts.
+ * The scripts as commands: one call for all of its requests, which must be alike as `nameOf` and `isAlike` say. Raw words
+ * stay in this file, and raw replies in replies.ts.
  */
 import type {
   AdmitReply,
@@ -31,11 +31,9 @@ const RESEND_FOR_MS = 500;
  */
 export function admitCommand(routes: RedisRoutes): ManyAtOnce<AdmitRequest, AdmitReply> {
   return {
+    nameOf: ({ counterKey }) => counterKey,
     isAlike: (one, other) =>
-      one.counterKey === other.counterKey &&
-      one.limit === other.limit &&
-      one.terms === other.terms &&
-      isSameRate(one.rate, other.rate),
+      one.limit === other.limit && one.terms === other.terms && isSameRate(one.rate, other.rate),
     keyOf: ({ recordKey }) => recordKey,
     mayGoAlone: isOfSeveral,
     call: (first, requests, { limitMs, route }) => {
@@ -65,8 +63,8 @@ export function admitCommand(routes: RedisRoutes): ManyAtOnce<AdmitRequest, Admi
 /** Stores refusals, or says what stands under their keys. Alone as {@link admitCommand}. */
 export function refuseCommand(routes: RedisRoutes): ManyAtOnce<RefuseRequest, RefuseReply> {
   return {
-    isAlike: (one, other) =>
-      one.countKey === other.countKey && one.strict === other.strict && one.most === other.most,
+    nameOf: ({ countKey }) => countKey,
+    isAlike: (one, other) => one.strict === other.strict && one.most === other.most,
     keyOf: ({ recordKey }) => recordKey,
     mayGoAlone: isOfSeveral,
     call: (first, requests, { limitMs, route }) => {
@@ -95,9 +93,9 @@ export function refuseCommand(routes: RedisRoutes): ManyAtOnce<RefuseRequest, Re
  */
 export function settleCommand(routes: RedisRoutes): ManyAtOnce<SettleRequest, SettleReply> {
   return {
+    nameOf: ({ counterKey }) => counterKey,
     isAlike: (one, other) =>
       one.ending === other.ending &&
-      one.counterKey === other.counterKey &&
       one.durationMs === other.durationMs &&
       one.admitDeadlineMs === other.admitDeadlineMs,
     keyOf: ({ recordKey }) => recordKey,
@@ -123,8 +121,8 @@ export function settleCommand(routes: RedisRoutes): ManyAtOnce<SettleRequest, Se
 /** Takes units. None goes alone: a second call would take a second unit. */
 export function consumeCommand(routes: RedisRoutes): ManyAtOnce<ConsumeRequest, ConsumeReply> {
   return {
-    isAlike: (one, other) =>
-      one.counterKey === other.counterKey && one.limit === other.limit && isSameRate(one.rate, other.rate),
+    nameOf: ({ counterKey }) => counterKey,
+    isAlike: (one, other) => one.limit === other.limit && isSameRate(one.rate, other.rate),
     keyOf: () => undefined,
     mayGoAlone: () => false,
     call: (first, requests, { limitMs, route, whenLate }) => {

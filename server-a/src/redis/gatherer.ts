@@ -12,7 +12,9 @@ export interface CallOptions<Reply> {
 
 /** A script that answers many requests in one call. */
 export interface ManyAtOnce<Request, Reply> {
-  /** True where one call can answer both. */
+  /** A name that requests must have in common to go as one. */
+  readonly nameOf: (request: Request) => string;
+  /** True where one call can answer both, which have one name. */
   readonly isAlike: (one: Request, other: Request) => boolean;
   /** A key that only one request of a call may have; undefined = the script does not mind. */
   readonly keyOf: (request: Request) => string | undefined;
@@ -83,22 +85,26 @@ export class Gatherer<Request, Reply> {
   /** Returns who goes with whom, in the order in which they are sent: calls on one key stay in their order. */
   #groupsOf(waiting: readonly Waiting<Request, Reply>[]): readonly Group<Request, Reply>[] {
     const all: Group<Request, Reply>[] = [];
-    let open: Group<Request, Reply>[] = [];
+    const open = new Map<string, Group<Request, Reply>[]>();
     const keys = new Set<string>();
     for (const call of waiting) {
       const key = this.#script.keyOf(call.request);
       if (key !== undefined && keys.has(key)) {
-        open = [];
+        open.clear();
         keys.clear();
       }
       if (key !== undefined) keys.add(key);
-      const group = open.find((group) => group.length < MOST && this.#fits(group[0], call));
-      if (group !== undefined) group.push(call);
-      else {
-        const ofItsOwn: Group<Request, Reply> = [call];
-        open.push(ofItsOwn);
-        all.push(ofItsOwn);
+      const name = this.#script.nameOf(call.request);
+      const named = open.get(name);
+      const group = named?.find((group) => group.length < MOST && this.#fits(group[0], call));
+      if (group !== undefined) {
+        group.push(call);
+        continue;
       }
+      const ofItsOwn: Group<Request, Reply> = [call];
+      all.push(ofItsOwn);
+      if (named === undefined) open.set(name, [ofItsOwn]);
+      else named.push(ofItsOwn);
     }
     return all;
   }

@@ -2,6 +2,8 @@
 import test from 'ava';
 import { ReplyError } from 'ioredis';
 import type { Attempt } from '../../../src/attempt/attempt.js';
+import { turnEnds } from '../../../src/connection/turn-end.js';
+import { Gatherer } from '../../../src/redis/gatherer.js';
 import {
   AdmissionBench,
   admitAll,
@@ -44,6 +46,26 @@ test('gathered: calls of two clients -> a call for each', async (t) => {
     [1, 2, 1, 2, 3],
   );
   t.deepEqual(bench.sent, ['admit', 'admit']);
+});
+
+test('gathered: calls of very many clients in a turn -> each is compared with those of its own client only', async (t) => {
+  let compared = 0;
+  const gatherer = new Gatherer<{ readonly client: number }, number>(
+    {
+      nameOf: ({ client }) => String(client),
+      isAlike: () => {
+        compared += 1;
+        return true;
+      },
+      keyOf: () => undefined,
+      call: async (_first, requests) => requests.map(({ client }) => client),
+      mayGoAlone: () => false,
+    },
+    turnEnds(),
+  );
+  const clients = Array.from({ length: 1000 }, (_, n) => n % 500);
+  t.deepEqual(await Promise.all(clients.map((client) => gatherer.call({ client }, 100))), clients);
+  t.is(compared, 500);
 });
 
 test('gathered: the limits of a client have changed within the turn -> calls of before and after go apart', async (t) => {
