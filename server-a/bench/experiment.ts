@@ -14,7 +14,6 @@ export interface Bench {
   /** The same service in the stack of its specification, and the Python that runs it. */
   readonly peer: () => Promise<Target>;
   readonly python: string;
-  readonly without: (layer: string) => Promise<Target>;
   /** Another build of the gateway; undefined = none was named. */
   readonly other: ((nodeArgs?: readonly string[]) => Promise<Target>) | undefined;
 }

@@ -4,11 +4,11 @@ import { allocations } from './allocations.js';
 import { batches } from './batches.js';
 import { against, at, comparison, HEAD, row } from './comparison.js';
 import type { Bench, Outcome } from './experiment.js';
-import { interleave, slice, spread, WARM_UP_MS } from './measure.js';
+import { interleave, slice, WARM_UP_MS } from './measure.js';
 import { peer } from './peer.js';
 import { pooled, ratioInWords, ratioOf, typical } from './pooled.js';
 import { profile } from './profile.js';
-import { CHEAPER, KEYED, type RequestKind, UNKEYED } from './requests.js';
+import { CHEAPER, KEYED, UNKEYED } from './requests.js';
 import { scale } from './scale.js';
 import { scrapers } from './scrapers.js';
 import { fixed, table } from './table.js';
@@ -22,39 +22,6 @@ async function cheaper(bench: Bench): Promise<Outcome> {
   await gateway.stop();
   const rows = slices.map((one, n) => row(variants[n]?.kind.name ?? '', one));
   return { table: table('Kinds of answers', HEAD, rows), figures: slices };
-}
-
-/** Layers that can be taken away, and the kind of request that shows their cost. */
-const LAYERS: readonly (readonly [string, RequestKind])[] = [
-  ['observeRequest', KEYED],
-  ['idempotency', KEYED],
-  ['auth', KEYED],
-  ['validation', UNKEYED],
-  ['providerGate', KEYED],
-  ['quota', KEYED],
-  ['publish', KEYED],
-];
-
-async function layers(bench: Bench): Promise<Outcome> {
-  const rows: string[][] = [];
-  const figures: Record<string, number> = {};
-  const whole = await bench.gateway();
-  for (const [layer, kind] of LAYERS) {
-    const less = await bench.without(layer);
-    const pair = [at(whole, kind), at(less, kind)];
-    const [all = [], rest = []] = await interleave(
-      pair,
-      Math.ceil(bench.rounds / 3),
-      bench.sliceMs,
-      bench.progress,
-    );
-    await less.stop();
-    const cost = spread(all.map((one, n) => one.cpuUs - (rest[n]?.cpuUs ?? Number.NaN)));
-    figures[layer] = cost.median;
-    rows.push([layer, kind.name, fixed(cost.median), `${fixed(cost.min)}–${fixed(cost.max)}`]);
-  }
-  await whole.stop();
-  return { table: table('What each layer costs', ['layer', 'request', 'CPU µs', 'spread'], rows), figures };
 }
 
 async function latency(bench: Bench): Promise<Outcome> {
@@ -139,7 +106,6 @@ export const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Outc
   comparison,
   against,
   cheaper,
-  layers,
   profile,
   allocations,
   latency,

@@ -2,7 +2,7 @@
  * The benchmark: `make bench`.
  *
  *     tsx bench/run.ts [--quick] [--rounds N] [--node PROGRAM] [--python PROGRAM] [--against FOLDER]
- *         [--only comparison,against,cheaper,layers,profile,allocations,latency,timeline,soak,scale,scrapers,
+ *         [--only comparison,against,cheaper,profile,allocations,latency,timeline,soak,scale,scrapers,
  *         batches,peer]
  *
  * --rounds   slices of each variant: the more, the narrower a figure's bounds
@@ -90,12 +90,6 @@ async function main(): Promise<void> {
               nodeArgs,
               entryPoint: otherBuild(values.against ?? ''),
             }),
-    without: (layer) =>
-      Target.start(
-        `without ${layer}`,
-        { ...envFor(), BENCH_WITHOUT: layer },
-        { ...common, nodeArgs: ['--import=tsx'], entryPoint: here('without.ts') },
-      ),
   };
   const results: Record<string, unknown> = {
     node: execFileSync(values.node ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),
