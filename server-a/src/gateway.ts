@@ -16,7 +16,7 @@ import { createOperatorsServer, createSendersServer } from './http/server.js';
 import type { Log } from './logging/log.js';
 import { createMetrics } from './metrics.js';
 import { describeProcess, describeRegistry } from './operations/config-metrics.js';
-import { PIPELINE, type Pipeline } from './pipeline.js';
+import { PIPELINE } from './pipeline.js';
 import { RabbitMqLink } from './rabbitmq/connect.js';
 import { Publisher } from './rabbitmq/publisher.js';
 import { keyNames } from './redis/keys.js';
@@ -45,7 +45,6 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Reads the configuration for a reload; the default is the one of the start, for ever. */
   readonly readConfig?: () => Config;
-  readonly pipeline?: Pipeline;
 }
 
 /**
@@ -56,7 +55,7 @@ export interface GatewayOptions {
 export async function startGateway(
   config: Config,
   log: Log,
-  { readConfig = () => config, pipeline = PIPELINE }: GatewayOptions = {},
+  { readConfig = () => config }: GatewayOptions = {},
 ): Promise<Gateway> {
   const { env, registry: initial } = config;
   const tls = {
@@ -127,10 +126,10 @@ export async function startGateway(
   };
   const serverParts = { env, log, metrics, longestRequestMs: REQUEST_LIMIT_MS, ending: () => ending };
   const operations = hasOwnOperationsPort(env)
-    ? createOperatorsServer(createOperationsListener(parts, pipeline), serverParts)
+    ? createOperatorsServer(createOperationsListener(parts, PIPELINE), serverParts)
     : undefined;
   const where = operations === undefined ? 'here' : 'elsewhere';
-  const server = createSendersServer(createListener(parts, pipeline, where), serverParts);
+  const server = createSendersServer(createListener(parts, PIPELINE, where), serverParts);
   publisher.start(heartbeat.beatNow);
   // The operators' port first: whoever sees the senders' port open finds the other one open as well.
   const operationsAddress = await operations?.listen(env.SERVER_A_HOST, env.OPERATIONS_PORT ?? 0);
