@@ -44,8 +44,8 @@ const LIMITS_DIFFER_MS = 5;
 
 /**
  * Gathers the calls that are made in one turn of the event loop, and sends those that are alike as one: under load a turn
- * reads many requests, replies and confirms, and a call costs the gateway and Redis nearly the same for one as for ten.
- * No call waits longer than its own turn.
+ * reads many requests, replies and confirms, and much of what a call costs the gateway and Redis is paid once, however many
+ * requests it serves. No call waits longer than its own turn.
  *
  * Where Redis answers a call for several with an error, each of them goes alone, if the script allows it: so a faulty record
  * fails its own request, and no other.
