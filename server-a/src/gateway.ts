@@ -16,7 +16,6 @@ import { createOperatorsServer, createSendersServer } from './http/server.js';
 import type { Log } from './logging/log.js';
 import { createMetrics } from './metrics.js';
 import { describeProcess, describeRegistry } from './operations/config-metrics.js';
-import { PIPELINE } from './pipeline.js';
 import { RabbitMqLink } from './rabbitmq/connect.js';
 import { Publisher } from './rabbitmq/publisher.js';
 import { keyNames } from './redis/keys.js';
@@ -126,10 +125,10 @@ export async function startGateway(
   };
   const serverParts = { env, log, metrics, longestRequestMs: REQUEST_LIMIT_MS, ending: () => ending };
   const operations = hasOwnOperationsPort(env)
-    ? createOperatorsServer(createOperationsListener(parts, PIPELINE), serverParts)
+    ? createOperatorsServer(createOperationsListener(parts), serverParts)
     : undefined;
   const where = operations === undefined ? 'here' : 'elsewhere';
-  const server = createSendersServer(createListener(parts, PIPELINE, where), serverParts);
+  const server = createSendersServer(createListener(parts, where), serverParts);
   publisher.start(heartbeat.beatNow);
   // The operators' port first: whoever sees the senders' port open finds the other one open as well.
   const operationsAddress = await operations?.listen(env.SERVER_A_HOST, env.OPERATIONS_PORT ?? 0);

@@ -53,12 +53,6 @@ export interface PipelineParts {
   readonly log: Log;
 }
 
-/** The two lists that make the request path; a benchmark or a test may put its own in their place. */
-export interface Pipeline {
-  readonly everyRequest: (parts: PipelineParts) => Layer[];
-  readonly sendRequest: (parts: PipelineParts) => Layer[];
-}
-
 /** Layers that every request passes, whatever its path. */
 export function everyRequest({ registry, metrics, log }: PipelineParts): Layer[] {
   return [reportErrors(), observeRequest({ registry, metrics, log })];
@@ -147,6 +141,3 @@ export function keyRequest({ env, scripts, metrics }: PipelineParts): Layer[] {
     }),
   ];
 }
-
-/** The request path. */
-export const PIPELINE: Pipeline = { everyRequest, sendRequest };

@@ -5,7 +5,7 @@ import Koa from 'koa';
 import { healthz, type ReadinessParts, readyz } from '../operations/health.js';
 import { type MetricsPageParts, metricsPage } from '../operations/metrics-page.js';
 import { openapiDocument } from '../operations/openapi-document.js';
-import { batchRequest, keyRequest, type Pipeline, type PipelineParts } from '../pipeline.js';
+import { batchRequest, everyRequest, keyRequest, type PipelineParts, sendRequest } from '../pipeline.js';
 import { writeAnswer } from '../request/answers.js';
 import type { Context, Layer, RequestState } from '../request/state.js';
 import { composed } from './layers.js';
@@ -23,11 +23,7 @@ export type AppParts = PipelineParts & ReadinessParts & MetricsPageParts;
  *
  * @param operations where the operators' other routes are: here too, or on a port of their own
  */
-export function createListener(
-  parts: AppParts,
-  pipeline: Pipeline,
-  operations: 'here' | 'elsewhere' = 'here',
-): RequestListener {
+export function createListener(parts: AppParts, operations: 'here' | 'elsewhere' = 'here'): RequestListener {
   const router = newRouter();
   router.get('/healthz', healthz());
   if (operations === 'here') operatorsRoutes(router, parts);
@@ -35,12 +31,11 @@ export function createListener(
   router.post(BATCH_PATH, ...batchRequest(parts));
   // Its layers stand behind the router; here it is known for the sake of 405 and Allow.
   router.post(SEND_PATH, (_ctx, next) => next());
-  const everyRequest = pipeline.everyRequest(parts);
-  const sendRequest = pipeline.sendRequest(parts);
-  const app = newApp(parts, everyRequest);
+  const [everyLayers, sendLayers] = [everyRequest(parts), sendRequest(parts)];
+  const app = newApp(parts, everyLayers);
   app.use(everythingElse(router));
-  for (const layer of sendRequest) app.use(layer);
-  const runLayers = composed([...everyRequest, ...sendRequest]);
+  for (const layer of sendLayers) app.use(layer);
+  const runLayers = composed([...everyLayers, ...sendLayers]);
   const takeOther = app.callback();
 
   return (req, res) => {
@@ -62,23 +57,23 @@ export function createListener(
 }
 
 /** Makes the operators' listener, for a port of its own. */
-export function createOperationsListener(parts: AppParts, pipeline: Pipeline): RequestListener {
+export function createOperationsListener(parts: AppParts): RequestListener {
   const router = newRouter();
   router.get('/healthz', healthz());
   operatorsRoutes(router, parts);
-  const app = newApp(parts, pipeline.everyRequest(parts));
+  const app = newApp(parts, everyRequest(parts));
   app.use(everythingElse(router));
   return app.callback();
 }
 
-function newApp({ log }: AppParts, everyRequest: readonly Layer[]): Koa<RequestState> {
+function newApp({ log }: AppParts, everyLayers: readonly Layer[]): Koa<RequestState> {
   const app = new Koa<RequestState>();
   app.use(async (ctx, next) => {
     await next();
     // What the layers have not answered with JSON, such as the metrics, Koa writes.
     if (writeAnswer(ctx)) ctx.respond = false;
   });
-  for (const layer of everyRequest) app.use(layer);
+  for (const layer of everyLayers) app.use(layer);
   // What no layer can answer any more. A connection that breaks is reported by itself (see Connections).
   app.on('error', (err: unknown, ctx?: Context) => {
     if (ctx?.req.socket.errored !== err) log.debug({ err }, 'response.failed');

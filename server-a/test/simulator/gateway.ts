@@ -10,7 +10,7 @@ import type { Registry, RegistryHolder } from '../../src/config/registry.js';
 import { BATCH_PATH } from '../../src/http/paths.js';
 import { createLog } from '../../src/logging/log.js';
 import { createMetrics } from '../../src/metrics.js';
-import { batchRequest, PIPELINE } from '../../src/pipeline.js';
+import { batchRequest, everyRequest, sendRequest } from '../../src/pipeline.js';
 import { Publisher } from '../../src/rabbitmq/publisher.js';
 import { keyNames } from '../../src/redis/keys.js';
 import { RedisLink } from '../../src/redis/link.js';
@@ -108,8 +108,8 @@ export class SimulatedGateway {
       this.#probe();
     }
     const parts = { env, registry, redis: this.#link, scripts, settlement, publisher, metrics, log };
-    this.#sendLayers = [...PIPELINE.everyRequest(parts), ...PIPELINE.sendRequest(parts)];
-    this.#batchLayers = [...PIPELINE.everyRequest(parts), ...batchRequest(parts)];
+    this.#sendLayers = [...everyRequest(parts), ...sendRequest(parts)];
+    this.#batchLayers = [...everyRequest(parts), ...batchRequest(parts)];
     publisher.start(this.#heartbeat.beatNow);
   }
 
