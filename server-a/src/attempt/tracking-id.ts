@@ -1,20 +1,25 @@
 /** Tracking ids: derived for a request with an idempotency key, drawn for one without. All are UUIDv4. */
-import { hash, randomFillSync } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { uuidOf } from './uuid.js';
 
 /** Bytes of a UUID, and random ones that are drawn at once. */
-const [ID_BYTES, DRAWN_BYTES] = [16, 4096];
-const drawn = Buffer.alloc(DRAWN_BYTES);
-let used = DRAWN_BYTES;
+const [ID_BYTES, DRAWN_BYTES] = [16, 1024];
 
-/** Returns a new tracking id, unlike any other. Node's own `randomUUID` puts each together from twenty pieces. */
-export function drawTrackingId(): string {
-  if (used === DRAWN_BYTES) {
-    randomFillSync(drawn);
-    used = 0;
-  }
-  used += ID_BYTES;
-  return uuidOf(drawn.toString('hex', used - ID_BYTES, used));
+/**
+ * Makes a function that returns a new tracking id, unlike any other. Node's own `randomUUID` puts each together from twenty
+ * pieces of text.
+ */
+export function trackingIdDraws(): () => string {
+  let drawn = Buffer.alloc(0);
+  let used = 0;
+  return () => {
+    if (used === drawn.length) {
+      drawn = randomBytes(DRAWN_BYTES);
+      used = 0;
+    }
+    used += ID_BYTES;
+    return uuidOf(drawn.toString('hex', used - ID_BYTES, used));
+  };
 }
 
 /** A derived tracking id, and the epoch for which the id is right: milliseconds since 1970 by Redis's clock. */
