@@ -1,5 +1,6 @@
 import type { Next } from 'koa';
-import type { Admission, Refusal } from '../attempt/admission.js';
+import type { Admission } from '../attempt/admission.js';
+import type { Refusal } from '../attempt/admission-answers.js';
 import type { Admitted, Attempt } from '../attempt/attempt.js';
 import { bodyDigest } from '../attempt/body-digest.js';
 import { outcomeOf, type PublishEnd } from '../attempt/outcomes.js';
