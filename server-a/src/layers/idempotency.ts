@@ -78,23 +78,26 @@ export function onceForEachKey(parts: IdempotencyParts) {
 
   /** Not async: what such a function keeps while it waits would be the largest part of an item's garbage. */
   function letThroughOnce(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
-    return next()
-      .then(
-        () => goBack(ctx, attempt, undefined),
-        (thrown: unknown) => goBack(ctx, attempt, toApiError(thrown)),
-      )
-      .catch((thrown: unknown) => {
-        // An error that nobody foresaw may have come after a publish.
-        throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
-      });
+    return next().then(
+      () => goBack(ctx, attempt, undefined),
+      (thrown: unknown) => goBack(ctx, attempt, toApiError(thrown)),
+    );
   }
 
   function goBack(ctx: SendContext, attempt: Attempt, error: ApiError | undefined): Promise<void> {
     const { admitted } = ctx.state;
-    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error);
-    return settle(ctx, attempt, admitted, error).then((reply) =>
-      answerAdmitted(ctx, attempt, admitted, error, reply),
-    );
+    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error).catch(unforeseen);
+    try {
+      return settle(ctx, attempt, admitted, error).then((reply) => {
+        try {
+          answerAdmitted(ctx, attempt, admitted, error, reply);
+        } catch (thrown) {
+          unforeseen(thrown);
+        }
+      });
+    } catch (thrown) {
+      return unforeseen(thrown);
+    }
   }
 
   async function answerNotAdmitted(ctx: SendContext, attempt: Attempt, error: ApiError | undefined) {
@@ -209,6 +212,11 @@ export function onceForEachKey(parts: IdempotencyParts) {
 }
 
 const publishEndOf = ({ state: { published } }: SendContext): PublishEnd => published?.end ?? 'not_sent';
+
+/** Throws it on; an error that nobody foresaw may have come after a publish. */
+function unforeseen(thrown: unknown): never {
+  throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
+}
 
 function noAnswer(): ApiError {
   return internalError('unknown', new Error('no layer has answered'));
