@@ -65,6 +65,9 @@ const probe = yup
 /** Options of node for a server whose memory is asked for. */
 export const PROBED = ['--expose-gc', `--import=${new URL('probe.mjs', import.meta.url).href}`];
 
+/** Milliseconds between two questions whether a server is ready: it is not asked on its own core. */
+const ASK_EVERY_MS = 3;
+
 /** What makes a server differ from the gateway. */
 export interface TargetOptions {
   readonly nodeArgs?: readonly string[];
@@ -124,7 +127,7 @@ export class Target {
         channel: true,
       },
     );
-    await untilReady(server, `http://127.0.0.1:${port}`, { anyAnswer });
+    await untilReady(server, `http://127.0.0.1:${port}`, { anyAnswer, everyMs: ASK_EVERY_MS });
     const startMs = performance.now() - startedAt;
     return new Target(name, port, server, startMs, services, variables['RABBITMQ_OUTBOUND_QUEUE']);
   }
