@@ -6,6 +6,7 @@ import { GatewayProcess, type Variables } from '../dev/services/gateway-process.
 import type { PrivateServices } from '../dev/services/private-services.js';
 import { untilReady } from '../dev/services/until-ready.js';
 import { SERVER_CORE } from './cores.js';
+import type { CallFrame } from './parts.js';
 import { type ThreadTimes, threadTimes } from './threads.js';
 
 /** Memory of a server, bytes. */
@@ -29,10 +30,7 @@ export interface Garbage {
 }
 
 /** What one function has allocated itself. */
-export interface Allocation {
-  readonly functionName: string;
-  readonly url: string;
-  readonly line: number;
+export interface Allocation extends CallFrame {
   readonly bytes: number;
 }
 
@@ -42,7 +40,8 @@ const allocations = yup
       .object({
         functionName: yup.string().defined(),
         url: yup.string().defined(),
-        line: yup.number().required(),
+        lineNumber: yup.number().required(),
+        columnNumber: yup.number().required(),
         bytes: yup.number().required(),
       })
       .required(),
