@@ -3,7 +3,7 @@ SHELL := /bin/bash
 
 MAIN := server-a/dist/main.js
 MAIN_SOURCES := $(shell find server-a/src -name '*.ts') server-a/tsconfig.build.json tsconfig.json package-lock.json \
-	server-a/openapi.yaml server-a/dev/openapi-json.ts server-a/dev/build-json.ts
+	server-a/package.json server-a/openapi.yaml server-a/dev/build.ts $(wildcard server-a/dev/build/*.ts)
 # The plugin, or else the program of the same age. Looked up only where it is used.
 COMPOSE = $(or $(shell docker compose version >/dev/null 2>&1 && echo docker compose),\
 	$(shell docker-compose version --short 2>/dev/null | grep -q '^v\?[2-9]' && echo docker-compose),\

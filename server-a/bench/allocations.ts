@@ -77,7 +77,7 @@ async function sample(bench: Bench, target: Target, kind: RequestKind): Promise<
     const each = one.bytes / requests;
     const part = partOf(one);
     byPart.set(part, (byPart.get(part) ?? 0) + each);
-    const name = nameOf(one, one.line);
+    const name = nameOf(one);
     byFunction.set(name, (byFunction.get(name) ?? 0) + each);
   }
   return { byPart, byFunction };

@@ -99,7 +99,6 @@ async function compare(bench: Bench, title: string, one: Target, other: Target):
 /** The gateway beside the floor. */
 export async function comparison(bench: Bench): Promise<Outcome> {
   const [gateway, floor] = [await bench.gateway(), await bench.floor()];
-  const { startMs } = gateway;
   const { table: text, figures } = await compare(bench, 'Gateway and floor', gateway, floor);
   await Promise.all([gateway.stop(), floor.stop()]);
   const garbageTable = await garbageOf(bench, [
@@ -107,8 +106,8 @@ export async function comparison(bench: Bench): Promise<Outcome> {
     (nodeArgs) => bench.floor(nodeArgs),
   ]);
   return {
-    table: `${text} Start to ready: ${fixed(startMs, 0)} ms.\n\n${garbageTable.table}`,
-    figures: { figures, startMs, garbage: garbageTable.figures },
+    table: `${text}\n\n${garbageTable.table}`,
+    figures: { figures, garbage: garbageTable.figures },
   };
 }
 

@@ -15,7 +15,9 @@ export interface Bench {
   readonly peer: () => Promise<Target>;
   readonly python: string;
   /** Another build of the gateway; undefined = none was named. */
-  readonly other: ((nodeArgs?: readonly string[]) => Promise<Target>) | undefined;
+  readonly other:
+    | ((nodeArgs?: readonly string[], env?: Readonly<Record<string, string>>) => Promise<Target>)
+    | undefined;
 }
 
 /** A table, and its figures for the JSON file. */

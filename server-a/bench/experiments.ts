@@ -11,6 +11,7 @@ import { profile } from './profile.js';
 import { CHEAPER, KEYED, UNKEYED } from './requests.js';
 import { scale } from './scale.js';
 import { scrapers } from './scrapers.js';
+import { start } from './start.js';
 import { fixed, table } from './table.js';
 import { PROBED } from './target.js';
 import { timeline } from './timeline.js';
@@ -114,6 +115,7 @@ export const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Outc
   scale: (bench) => scale(bench, records),
   scrapers,
   batches,
+  start,
   peer,
 };
 

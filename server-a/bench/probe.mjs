@@ -74,8 +74,9 @@ async function endSampling() {
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { node, caller } = next;
     const frame = node.callFrame.url === '' && caller.url !== '' ? caller : node.callFrame;
-    const { functionName, url, lineNumber } = frame;
-    if (node.selfSize > 0) functions.push({ functionName, url, line: lineNumber + 1, bytes: node.selfSize });
+    const { functionName, url, lineNumber, columnNumber } = frame;
+    if (node.selfSize > 0)
+      functions.push({ functionName, url, lineNumber, columnNumber, bytes: node.selfSize });
     for (const child of node.children) waiting.push({ node: child, caller: frame });
   }
   return functions;

@@ -14,7 +14,7 @@ const SHOWN = 40;
 
 interface ProfileNode {
   readonly id: number;
-  readonly callFrame: CallFrame & { readonly lineNumber: number };
+  readonly callFrame: CallFrame;
 }
 
 /** What V8 writes with --cpu-prof. Times are microseconds. */
@@ -95,7 +95,7 @@ async function profileOf(
     const frame = frameById.get(id);
     if (frame === undefined || frame.functionName === '(idle)') return;
     add(byPart, partOf(frame), timeDeltas[n] ?? 0);
-    add(byFunction, nameOf(frame, frame.lineNumber + 1), timeDeltas[n] ?? 0);
+    add(byFunction, nameOf(frame), timeDeltas[n] ?? 0);
   });
   return { byPart, byFunction };
 }

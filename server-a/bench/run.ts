@@ -3,7 +3,7 @@
  *
  *     tsx bench/run.ts [--quick] [--rounds N] [--node PROGRAM] [--python PROGRAM] [--against FOLDER]
  *         [--only comparison,against,cheaper,profile,allocations,latency,timeline,soak,scale,scrapers,
- *         batches,peer]
+ *         batches,start,peer]
  *
  * --rounds   slices of each variant: the more, the narrower a figure's bounds
  * --node     another Node.js that runs the servers; default: the one that runs this
@@ -19,6 +19,7 @@ import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { NODE_OPTIONS } from '../dev/services/gateway-process.js';
 import { startPrivateServices } from '../dev/services/private-services.js';
 import { HOW_SHARED, leaveServerCore } from './cores.js';
 import type { Bench } from './experiment.js';
@@ -84,12 +85,16 @@ async function main(): Promise<void> {
     other:
       values.against === undefined
         ? undefined
-        : (nodeArgs = []) =>
-            Target.start('other', envFor(), {
-              ...common,
-              nodeArgs,
-              entryPoint: otherBuild(values.against ?? ''),
-            }),
+        : (nodeArgs = [], env = {}) =>
+            Target.start(
+              'other',
+              { ...envFor(), ...env },
+              {
+                ...common,
+                nodeArgs: [...NODE_OPTIONS, ...nodeArgs],
+                entryPoint: otherBuild(values.against ?? ''),
+              },
+            ),
   };
   const results: Record<string, unknown> = {
     node: execFileSync(values.node ?? process.execPath, ['--version'], { encoding: 'utf8' }).trim(),

@@ -6,6 +6,7 @@ import { GatewayProcess, type Variables } from '../dev/services/gateway-process.
 import type { PrivateServices } from '../dev/services/private-services.js';
 import { untilReady } from '../dev/services/until-ready.js';
 import { SERVER_CORE } from './cores.js';
+import type { CallFrame } from './parts.js';
 import { type ThreadTimes, threadTimes } from './threads.js';
 
 /** Memory of a server, bytes. */
@@ -29,10 +30,7 @@ export interface Garbage {
 }
 
 /** What one function has allocated itself. */
-export interface Allocation {
-  readonly functionName: string;
-  readonly url: string;
-  readonly line: number;
+export interface Allocation extends CallFrame {
   readonly bytes: number;
 }
 
@@ -42,7 +40,8 @@ const allocations = yup
       .object({
         functionName: yup.string().defined(),
         url: yup.string().defined(),
-        line: yup.number().required(),
+        lineNumber: yup.number().required(),
+        columnNumber: yup.number().required(),
         bytes: yup.number().required(),
       })
       .required(),
@@ -64,6 +63,9 @@ const probe = yup
 
 /** Options of node for a server whose memory is asked for. */
 export const PROBED = ['--expose-gc', `--import=${new URL('probe.mjs', import.meta.url).href}`];
+
+/** Milliseconds between two questions whether a server is ready: it is not asked on its own core. */
+const ASK_EVERY_MS = 3;
 
 /** What makes a server differ from the gateway. */
 export interface TargetOptions {
@@ -124,7 +126,7 @@ export class Target {
         channel: true,
       },
     );
-    await untilReady(server, `http://127.0.0.1:${port}`, { anyAnswer });
+    await untilReady(server, `http://127.0.0.1:${port}`, { anyAnswer, everyMs: ASK_EVERY_MS });
     const startMs = performance.now() - startedAt;
     return new Target(name, port, server, startMs, services, variables['RABBITMQ_OUTBOUND_QUEUE']);
   }

@@ -1,11 +1,11 @@
 /** Which code this is. */
 import { readFileSync } from 'node:fs';
 import * as yup from 'yup';
+import { packageFile } from './package-files.js';
 
-/** Beside src/ and dist/ alike, and in the image. */
-const PACKAGE = new URL('../package.json', import.meta.url);
-/** Written by `npm run build`; found from src/ and from dist/ alike. */
-const BUILD = new URL('../dist/build.json', import.meta.url);
+const PACKAGE = packageFile('package.json');
+/** Written by `npm run build`. */
+const BUILD = packageFile('dist/build.json');
 
 /** Name, version and commit of the code. */
 export interface Build {

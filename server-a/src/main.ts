@@ -114,5 +114,5 @@ function say({ stdout, stderr, exitCode }: Outcome): void {
 }
 
 const outcome = runCommandLine(process.argv.slice(2), readConfig);
-if (outcome === undefined) await serve();
+if (outcome === undefined) void serve();
 else say(outcome);

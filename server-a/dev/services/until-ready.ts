@@ -9,6 +9,8 @@ export interface ReadyOptions {
   readonly anyAnswer?: boolean;
   /** Milliseconds; default 30 s. */
   readonly withinMs?: number;
+  /** Milliseconds between an answer and the next question; default 20. */
+  readonly everyMs?: number;
 }
 
 const ASK_EVERY_MS = 20;
@@ -38,7 +40,7 @@ export async function askOnce(
 export async function untilReady(
   server: Pick<GatewayProcess, 'running'>,
   baseUrl: string,
-  { path = '/readyz', anyAnswer = false, withinMs = 30_000 }: ReadyOptions = {},
+  { path = '/readyz', anyAnswer = false, withinMs = 30_000, everyMs = ASK_EVERY_MS }: ReadyOptions = {},
 ): Promise<number> {
   const startedAt = performance.now();
   for (;;) {
@@ -50,6 +52,6 @@ export async function untilReady(
       const last = answer === undefined ? 'no answer' : `${answer.status} ${answer.body}`;
       throw new Error(`The gateway is not ready after ${withinMs / 1000} s; ${path} says: ${last}`);
     }
-    await delay(ASK_EVERY_MS);
+    await delay(everyMs);
   }
 }

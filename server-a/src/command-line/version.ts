@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
 import * as yup from 'yup';
-
-/** Beside src/ and dist/ alike, and in the image. */
-const PACKAGE = new URL('../../package.json', import.meta.url);
+import { packageFile } from '../package-files.js';
 
 /** Returns name and version of the package, as in `server-a 0.1.0`. */
 export function versionText(): string {
-  const content: unknown = JSON.parse(readFileSync(PACKAGE, 'utf8'));
+  const content: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
   const { name, version } = yup
     .object({ name: yup.string().required(), version: yup.string().required() })
     .validateSync(content);

@@ -4,6 +4,7 @@ import { isoNow } from '../clock.js';
 import { NEW_KEY_PREFIX } from '../config/api-key.js';
 import { LogBuffer } from './buffer.js';
 import type { EventAt, LogLevel } from './events.js';
+import { inSource } from './source-places.js';
 
 /** Writes a line: its facts as fields, then the name of the event. */
 interface LineWriter<Level extends LogLevel> {
@@ -110,7 +111,7 @@ export function describeError(error: unknown): Readonly<Record<string, unknown>>
     stack: error.stack
       ?.split('\n')
       .slice(1, 6)
-      .map((line) => line.trim()),
+      .map((line) => inSource(line.trim())),
     ...(error.cause !== undefined && { cause: describeError(error.cause) }),
   };
 }

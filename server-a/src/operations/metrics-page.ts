@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { settleUnreadBody } from '../http/unread-body.js';
 import type { Metrics } from '../metrics.js';
 import type { RabbitMqLink } from '../rabbitmq/connect.js';
@@ -7,6 +6,7 @@ import type { RedisService } from '../redis/routes.js';
 import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
 import { countReader, GzipPages, PlainPages } from './page-bytes.js';
+import { PageSender } from './page-sender.js';
 import { type RunPause, SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
@@ -44,7 +44,7 @@ export function metricsPage(
     metrics.rabbitmqBlocked.set(rabbitmq.unusable === 'blocked' ? 1 : 0);
     return metricsText(metrics.registry);
   };
-  const [plainPages, gzipPages] = [new PlainPages(), new GzipPages()];
+  const [plainPages, gzipPages, sender] = [new PlainPages(), new GzipPages(), new PageSender()];
   const pages = {
     identity: new SharedRun(() => plainPages.make(texts()), pauseMs),
     gzip: new SharedRun(() => gzipPages.make(texts()), pauseMs),
@@ -69,20 +69,6 @@ export function metricsPage(
       return;
     }
     countReader(page, res, sendLimitMs);
-    send(page.pieces, res);
+    sender.send(page.pieces, res);
   };
-}
-
-/** Sends a piece in each turn of the event loop, at most: a fast reader would else be sent all of them in one. */
-function send(pieces: readonly Buffer[], res: ServerResponse): void {
-  let sent = 0;
-  const next = (): void => {
-    if (res.destroyed) return;
-    const piece = pieces[sent];
-    sent += 1;
-    if (piece === undefined) res.end();
-    else if (res.write(piece)) setImmediate(next);
-    else res.once('drain', () => setImmediate(next));
-  };
-  next();
 }

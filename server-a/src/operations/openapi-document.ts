@@ -1,11 +1,9 @@
 /** The contract with senders, as it was built from openapi.yaml. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { packageFile } from '../package-files.js';
 import { answerJson } from '../request/answers.js';
 import type { Layer } from '../request/state.js';
-
-/** Found from src/ and from dist/ alike. */
-const DOCUMENT = new URL('../../dist/openapi.json', import.meta.url);
 
 /**
  * `GET /openapi.json`: the OpenAPI document, or 304 to who has it already. Read once, here.
@@ -13,7 +11,7 @@ const DOCUMENT = new URL('../../dist/openapi.json', import.meta.url);
  * @throws Error when the gateway was not built
  */
 export function openapiDocument(): Layer {
-  const json = readFileSync(DOCUMENT, 'utf8');
+  const json = readFileSync(packageFile('dist/openapi.json'), 'utf8');
   const etag = `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"`;
   return async function openapiDocument(ctx) {
     ctx.set('ETag', etag);

@@ -1,6 +1,7 @@
 /** The Lua scripts as commands of a Redis client: which files they are, and how `-- @include` lines are resolved. */
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
+import { packageFile } from '../package-files.js';
 
 /** Keys and words in the order of the script's header, behind the number of keys. */
 type OfManyKeys = [keys: number, ...keysAndWords: (string | number)[]];
@@ -39,8 +40,6 @@ export const SCRIPTS = {
   lookUp: { file: 'look_up', keys: 1 },
 } as const;
 
-/** Found from src/ and from dist/ alike. */
-const DIRECTORY = new URL('../../lua/', import.meta.url);
 const INCLUDE = /^-- @include (\w+)$/gm;
 
 /**
@@ -50,8 +49,8 @@ const INCLUDE = /^-- @include (\w+)$/gm;
  * @throws Error when a file is missing
  */
 export function readScript(file: string): string {
-  return readFileSync(new URL(`${file}.lua`, DIRECTORY), 'utf8').replace(INCLUDE, (_line, name: string) =>
-    readFileSync(new URL(`functions/${name}.lua`, DIRECTORY), 'utf8'),
+  return readFileSync(packageFile(`lua/${file}.lua`), 'utf8').replace(INCLUDE, (_line, name: string) =>
+    readFileSync(packageFile(`lua/functions/${name}.lua`), 'utf8'),
   );
 }
 

@@ -6,6 +6,9 @@ import { faultsOfOutput, parseLines } from './log-lines.js';
 import { BATCH_PATH, SEND_PATH } from './paths.js';
 import { type WaitOptions, waitFor } from './wait-for.js';
 
+/** How many of a gateway's last log lines an error shows. */
+const LAST_LINES = 20;
+
 /** A send request. A header whose value is undefined is left out. */
 export interface SendQuestion {
   readonly apiKey?: string;
@@ -82,7 +85,11 @@ export class Gateway {
 
   /** Waits until `/readyz` says 200. */
   async untilReady(options: WaitOptions = { withinMs: 60_000 }): Promise<void> {
-    await waitFor('a gateway that is ready', async () => (await this.ask('/readyz')).status === 200, options);
+    await this.#seen(
+      'a gateway that is ready',
+      async () => (await this.ask('/readyz')).status === 200,
+      options,
+    );
   }
 
   /** The log so far. */
@@ -91,10 +98,22 @@ export class Gateway {
   }
 
   /** Waits for a log line with this message, of which the rest is as wanted, and returns it. */
-  line(message: string, wanted: (line: JsonObject) => boolean = () => true): Promise<JsonObject> {
-    return waitFor(`a log line ${message}`, () =>
+  async line(message: string, wanted: (line: JsonObject) => boolean = () => true): Promise<JsonObject> {
+    return this.#seen(`a log line ${message}`, () =>
       this.log.find((line) => line['message'] === message && wanted(line)),
     );
+  }
+
+  /** Waits for something; the gateway's last log lines say why it did not come. */
+  async #seen<T>(...[what, look, options]: Parameters<typeof waitFor<T>>): Promise<T> {
+    try {
+      return await waitFor(what, look, options);
+    } catch (error) {
+      const lines = this.process.stdout.trimEnd().split('\n').slice(-LAST_LINES);
+      throw new Error([`${what}: not seen. The gateway's last lines:`, ...lines].join('\n'), {
+        cause: error,
+      });
+    }
   }
 
   /** Waits for the log line of the request with this tracking id. */

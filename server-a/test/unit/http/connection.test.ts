@@ -7,6 +7,7 @@ import test from 'ava';
 import { createSendersServer } from '../../../src/http/server.js';
 import { createMetrics } from '../../../src/metrics.js';
 import { logInto } from '../../support/log-into.js';
+import { waitFor } from '../../support/wait-for.js';
 
 /** Milliseconds that a connection of these tests lives on after its last answer. */
 const LINGER_MS = 200;
@@ -51,12 +52,10 @@ test('connection: its request is answered -> an idle connection keeps nothing of
   for (const body of ['', 'x']) {
     sender.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     await once(sender, 'data');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    collect();
-    t.deepEqual(
-      held.map((reference) => reference.deref()),
-      held.map(() => undefined),
-    );
+    await waitFor('request and response are garbage', () => {
+      collect();
+      return held.every((reference) => reference.deref() === undefined);
+    });
   }
   t.is(held.length, 4);
 });

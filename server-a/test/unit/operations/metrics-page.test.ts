@@ -85,7 +85,7 @@ for (const encoding of ['gzip', 'identity']) {
   });
 }
 
-test('metrics page: a fast scraper -> is written one piece in a turn of the event loop, at most', async (t) => {
+test('metrics page: fast scrapers -> one piece is written in a turn of the event loop, at most', async (t) => {
   const { server, port } = await serveMetrics(t, 5000);
   const perTurn: number[] = [];
   let turn = 0;
@@ -100,11 +100,11 @@ test('metrics page: a fast scraper -> is written one piece in a turn of the even
   const watch = (async () => {
     for (; !ended; turn += 1) await turnOfTheLoop();
   })();
-  await scrape(port, 'identity');
+  await Promise.all([1, 2, 3].map(() => scrape(port, 'identity')));
   ended = true;
   await watch;
   const turns = perTurn.filter((writes) => writes > 0);
-  t.true(turns.length >= 10, `${turns.length}`);
+  t.true(turns.length >= 30, `${turns.length}`);
   t.deepEqual(new Set(turns), new Set([1]));
 });
 
