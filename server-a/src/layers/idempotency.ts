@@ -8,7 +8,7 @@ import { ownerNames } from '../attempt/owners.js';
 import type { Settlement } from '../attempt/settlement.js';
 import { deadlineOf, HOLD_MS, REQUEST_LIMIT_MS, settleLimitMs } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
-import { ApiError, internalError, renderError, toApiError } from '../errors.js';
+import { type ApiError, internalError, renderError, throwAsUnknown, toApiError } from '../errors.js';
 import type { Log } from '../logging/log.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
 import type { LateEnd } from '../rabbitmq/publish-link.js';
@@ -86,17 +86,17 @@ export function onceForEachKey(parts: IdempotencyParts) {
 
   function goBack(ctx: SendContext, attempt: Attempt, error: ApiError | undefined): Promise<void> {
     const { admitted } = ctx.state;
-    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error).catch(unforeseen);
+    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error).catch(throwAsUnknown);
     try {
       return settle(ctx, attempt, admitted, error).then((reply) => {
         try {
           answerAdmitted(ctx, attempt, admitted, error, reply);
         } catch (thrown) {
-          unforeseen(thrown);
+          throwAsUnknown(thrown);
         }
       });
     } catch (thrown) {
-      return unforeseen(thrown);
+      return throwAsUnknown(thrown);
     }
   }
 
@@ -212,11 +212,6 @@ export function onceForEachKey(parts: IdempotencyParts) {
 }
 
 const publishEndOf = ({ state: { published } }: SendContext): PublishEnd => published?.end ?? 'not_sent';
-
-/** Throws it on; an error that nobody foresaw may have come after a publish. */
-function unforeseen(thrown: unknown): never {
-  throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
-}
 
 function noAnswer(): ApiError {
   return internalError('unknown', new Error('no layer has answered'));
