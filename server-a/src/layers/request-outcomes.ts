@@ -84,8 +84,5 @@ export function requestEnds(
 export const digestOf = (key: string | undefined): string | undefined =>
   key === undefined ? undefined : keyDigest(key);
 
-/**
- * Milliseconds, to a hundredth of one. To a thousandth, hardly any would come twice: V8 keeps the texts of numbers that it
- * has made lately, and those that do not come again only move to the old space.
- */
-export const toMilliseconds = (seconds: number): number => Math.round(seconds * 1e5) / 100;
+/** Milliseconds to the microsecond. */
+export const toMilliseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1000;
