@@ -210,6 +210,11 @@ export function toApiError(thrown: unknown): ApiError {
   return thrown instanceof ApiError ? thrown : internalError('no', thrown);
 }
 
+/** Throws on what was thrown; of an error that nobody foresaw it is `unknown` whether it came after a publish. */
+export function throwAsUnknown(thrown: unknown): never {
+  throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
+}
+
 /**
  * Serialises an error body, `{ error_code, message, details?, tracking_id?, timestamp }`, once: a second call
  * returns the same bytes, whatever its arguments.

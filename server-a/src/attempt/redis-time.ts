@@ -5,26 +5,21 @@ import { NotRun, type RedisRoutes, type Route, workAgain } from '../redis/routes
 import { RedisUnavailable } from '../redis/unavailable.js';
 import { admissionEnd, admissionLimitMs } from './time-limits.js';
 
-/** A script that was sent, and what its end means to whoever asks. */
-interface Question<Reply, Answer> {
-  readonly reply: Promise<Reply | NotNow>;
-  /** Returns the answer to the reply of a script that has run, or what goes on until there is one. */
-  readonly read: (reply: Reply) => Answer | Promise<Answer>;
-  /** Is told that there is no reply, before that is thrown or the script is sent anew. */
-  readonly failed?: (error: unknown) => void;
-}
-
-/** Sends a script that may take effect around a time of Redis's clock. */
-type SendAt<Reply, Answer> = (nowMs: number, limitMs: number, route: Route) => Question<Reply, Answer>;
-
-/** As {@link RedisTime.ask} takes it: sends a script that has these replies, NotNow among them. */
-export type Send<Reply, Answer> = SendAt<Exclude<Reply, NotNow>, Answer>;
-
-/** What is asked, however often it is sent. */
-interface Asked<Reply, Answer> {
+/**
+ * What is asked of Redis: a script, which is sent as often as need be, and what its end means to whoever asks. An object of
+ * a class, not functions for each sending: those took more memory than all else of an admission.
+ */
+export interface Question<Reply, Answer> {
+  /** Lives on the Redis that is asked. */
   readonly key: string;
+  /** Until when the request may wait, by performance.now(). */
   readonly deadline: number;
-  readonly send: SendAt<Reply, Answer>;
+  /** Sends the script, which may take effect around a time of Redis's clock. Not before the last one has ended. */
+  send(nowMs: number, limitMs: number, route: Route): Promise<Reply | NotNow>;
+  /** Returns the answer to the reply of a script that has run, or what goes on until there is one. */
+  read(reply: Reply): Answer | Promise<Answer>;
+  /** Is told that the last script has no reply, before that is thrown or the script is sent anew. */
+  failed?(error: unknown): void;
 }
 
 /** How often a script is asked again because Redis told another time than the estimated one. */
@@ -42,22 +37,16 @@ export class RedisTime {
   }
 
   /**
-   * Asks the Redis that a key lives on, at its estimated time. Where Redis says that the script was not run, asks again
-   * with a new time, as long as the request may wait.
+   * Asks Redis at its estimated time. Where Redis says that the script was not run, asks again with a new time, as long as
+   * the request may wait.
    *
-   * @param deadline until when the request may wait, by performance.now()
    * @throws {RedisUnavailable} when Redis gives no answer in time
    */
-  ask<Reply extends { readonly status: string }, Answer>(
-    key: string,
-    deadline: number,
-    send: SendAt<Reply, Answer>,
-  ): Promise<Answer> {
-    const asked = { key, deadline, send };
-    return this.#try(asked, undefined, MOST_TRIES, (error) =>
-      workAgain(error, admissionEnd(deadline), (named) => this.#try(asked, named, MOST_TRIES, rethrow)).catch(
-        rethrowAsGivenUp,
-      ),
+  ask<Reply extends { readonly status: string }, Answer>(question: Question<Reply, Answer>): Promise<Answer> {
+    return this.#try(question, undefined, MOST_TRIES, (error) =>
+      workAgain(error, admissionEnd(question.deadline), (named) =>
+        this.#try(question, named, MOST_TRIES, rethrow),
+      ).catch(rethrowAsGivenUp),
     );
   }
 
@@ -69,23 +58,22 @@ export class RedisTime {
    * @param onError goes on after an error, or throws it
    */
   #try<Reply extends { readonly status: string }, Answer>(
-    asked: Asked<Reply, Answer>,
+    question: Question<Reply, Answer>,
     named: Route | undefined,
     triesLeft: number,
     onError: (error: unknown) => Promise<Answer>,
   ): Promise<Answer> {
     try {
-      const route = named ?? this.#routes.routeOf(asked.key);
+      const route = named ?? this.#routes.routeOf(question.key);
       const { clock } = route.link;
       const nowMs = clock.now();
       if (nowMs === undefined) throw new RedisUnavailable("Redis's time is not known yet", false);
-      const question = asked.send(nowMs, admissionLimitMs(asked.deadline, this.#timeoutMs), route);
-      return question.reply.then(
+      return question.send(nowMs, admissionLimitMs(question.deadline, this.#timeoutMs), route).then(
         (reply) => {
           if (!isNotNow(reply)) return question.read(reply);
           clock.correct(reply.nowMs);
           if (triesLeft === 1) throw new RedisUnavailable('Redis did not run the script in time', false);
-          return this.#try(asked, route, triesLeft - 1, onError);
+          return this.#try(question, route, triesLeft - 1, onError);
         },
         (error: unknown) => {
           question.failed?.(error);

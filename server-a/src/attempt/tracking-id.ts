@@ -1,9 +1,25 @@
 /** Tracking ids: derived for a request with an idempotency key, drawn for one without. All are UUIDv4. */
-import { hash, randomUUID } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
+import { uuidOf } from './uuid.js';
 
-/** Returns a new tracking id, unlike any other. */
-export function drawTrackingId(): string {
-  return randomUUID();
+/** Bytes of a UUID, and random ones that are drawn at once. */
+const [ID_BYTES, DRAWN_BYTES] = [16, 1024];
+
+/**
+ * Makes a function that returns a new tracking id, unlike any other. Node's own `randomUUID` puts each together from twenty
+ * pieces of text.
+ */
+export function trackingIdDraws(): () => string {
+  let drawn = Buffer.alloc(0);
+  let used = 0;
+  return () => {
+    if (used === drawn.length) {
+      drawn = randomBytes(DRAWN_BYTES);
+      used = 0;
+    }
+    used += ID_BYTES;
+    return uuidOf(drawn.toString('hex', used - ID_BYTES, used));
+  };
 }
 
 /** A derived tracking id, and the epoch for which the id is right: milliseconds since 1970 by Redis's clock. */
@@ -23,6 +39,11 @@ export interface DerivedId {
 export class TrackingIds {
   readonly #hmac: (text: string) => string;
   readonly #ttlSeconds: number;
+  /** What ends the text of each key, for an epoch of even number and one of odd: at any time, all keys are in one of two. */
+  readonly #endings = [
+    { epoch: -1, text: '' },
+    { epoch: -1, text: '' },
+  ];
 
   /**
    * @param secret TRACKING_ID_SECRET, the same on all replicas
@@ -38,9 +59,17 @@ export class TrackingIds {
     const ttl = this.#ttlSeconds;
     const offset = hashOf(key) % ttl;
     const epoch = Math.floor((Math.floor(nowMs / 1000) + offset) / ttl);
-    const digest = this.#hmac(`${clientId}\0${key}\0${ttl}\0${epoch}`);
+    const digest = this.#hmac(`${clientId}\0${key}${this.#endingOf(epoch)}`);
     const epochStartMs = (epoch * ttl - offset) * 1000;
     return { id: uuidOf(digest), epochStartMs, epochEndMs: epochStartMs + ttl * 1000 };
+  }
+
+  #endingOf(epoch: number): string {
+    const known = this.#endings[epoch % 2];
+    if (known?.epoch === epoch) return known.text;
+    const text = `\0${this.#ttlSeconds}\0${epoch}`;
+    this.#endings[epoch % 2] = { epoch, text };
+    return text;
   }
 }
 
@@ -49,15 +78,6 @@ function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
   return hash >>> 0;
-}
-
-/** The variant bits of RFC 9562: the first digit of the fourth group is 8, 9, a or b. */
-const VARIANT_DIGITS = '89ab';
-
-/** Makes a UUIDv4 of the first 128 bits of a digest (hex). */
-function uuidOf(hex: string): string {
-  const variant = VARIANT_DIGITS.charAt(Number.parseInt(hex.charAt(16), 16) & 3);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** Bytes of a block of SHA-256, and of a digest. */
@@ -75,10 +95,13 @@ export function hmacSha256(secret: Buffer): (text: string) => string {
     Buffer.alloc(BLOCK, byte).map((pad, at) => pad ^ (key[at] ?? 0));
   const inner = Buffer.concat([padded(0x36), Buffer.alloc(LONGEST)]);
   const outer = Buffer.concat([padded(0x5c), Buffer.alloc(DIGEST)]);
+  /** The beginnings of the inner one, by their length: made anew, each would cost more memory than an id. */
+  const beginnings: Buffer[] = [];
   return (text) => {
     if (text.length > LONGEST) throw new RangeError('too long for a tracking id');
     const end = BLOCK + inner.write(text, BLOCK, 'latin1');
-    outer.write(hash('sha256', inner.subarray(0, end), 'binary'), BLOCK, 'latin1');
+    beginnings[end] ??= inner.subarray(0, end);
+    outer.write(hash('sha256', beginnings[end], 'binary'), BLOCK, 'latin1');
     return hash('sha256', outer, 'hex');
   };
 }

@@ -2,10 +2,8 @@
 import type { Standing } from '../redis/calls.js';
 import { mayLookAgain } from './time-limits.js';
 
-type InFlight = Extract<Standing, { status: 'in_flight' }>;
-
-/** Goes on with a look that has found a twin at work. */
-export type OnTwin<Reply> = (twin: InFlight) => Reply | InFlight | Promise<Reply | InFlight>;
+/** Another attempt is at work. */
+export type InFlight = Extract<Standing, { status: 'in_flight' }>;
 
 /** Milliseconds between a twin's looks: soon at first (most answers are a few milliseconds away), then more rarely. */
 const TWIN_PAUSE = { firstMs: 4, maxMs: 100 };
@@ -13,23 +11,11 @@ const TWIN_PAUSE = { firstMs: 4, maxMs: 100 };
 /**
  * Looks again while a twin is at work; resolves to the twin's state when there is no time for another look.
  *
- * @param look asks Redis what stands under the key, and leaves to its parameter what is to be done about a twin: so a look
- *   that finds none waits for nothing more
+ * @param first what a look has found
+ * @param look asks Redis what stands under the key
  * @param deadline until when the request may wait, by performance.now()
- * @param onWait is called when the request begins to wait
  */
-export function afterTwins<Reply extends { readonly status: string }>(
-  look: (onTwin: OnTwin<Reply>) => Promise<Reply | InFlight>,
-  deadline: number,
-  onWait: () => void,
-): Promise<Reply | InFlight> {
-  return look((twin) => {
-    onWait();
-    return waitForTwin(twin, () => look((next) => next), deadline);
-  });
-}
-
-async function waitForTwin<Reply extends { readonly status: string }>(
+export async function afterTwin<Reply extends { readonly status: string }>(
   first: InFlight,
   look: () => Promise<Reply | InFlight>,
   deadline: number,

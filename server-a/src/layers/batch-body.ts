@@ -6,15 +6,15 @@ import { readJson } from './validation.js';
 
 /** Reads the items of a batch; 400 for what is no batch, 413 and 415 as for a single request. */
 export function batchBody(): Layer {
-  const read = readJson(BATCH_BODY_LIMIT_BYTES);
+  const read = readJson(BATCH_BODY_LIMIT_BYTES, (ctx, next) => {
+    ctx.state.items = readBatch(ctx.state.parsed);
+    return next();
+  });
   return function batchBody(ctx, next) {
     if (ctx.req.headers['idempotency-key'] !== undefined) {
       const message = 'must be left out: each message of a batch has an idempotency_key';
       throw invalidPayload([{ field: 'Idempotency-Key', message }]);
     }
-    return read(ctx, () => {
-      ctx.state.items = readBatch(ctx.state.parsed);
-      return next();
-    });
+    return read(ctx, next);
   };
 }

@@ -1,5 +1,6 @@
 import type { Next } from 'koa';
-import type { Admission, Refusal } from '../attempt/admission.js';
+import type { Admission } from '../attempt/admission.js';
+import type { Refusal } from '../attempt/admission-answers.js';
 import type { Admitted, Attempt } from '../attempt/attempt.js';
 import { bodyDigest } from '../attempt/body-digest.js';
 import { outcomeOf, type PublishEnd } from '../attempt/outcomes.js';
@@ -7,7 +8,7 @@ import { ownerNames } from '../attempt/owners.js';
 import type { Settlement } from '../attempt/settlement.js';
 import { deadlineOf, HOLD_MS, REQUEST_LIMIT_MS, settleLimitMs } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
-import { ApiError, internalError, renderError, toApiError } from '../errors.js';
+import { type ApiError, internalError, renderError, throwAsUnknown, toApiError } from '../errors.js';
 import type { Log } from '../logging/log.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
 import type { LateEnd } from '../rabbitmq/publish-link.js';
@@ -77,23 +78,26 @@ export function onceForEachKey(parts: IdempotencyParts) {
 
   /** Not async: what such a function keeps while it waits would be the largest part of an item's garbage. */
   function letThroughOnce(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
-    return next()
-      .then(
-        () => goBack(ctx, attempt, undefined),
-        (thrown: unknown) => goBack(ctx, attempt, toApiError(thrown)),
-      )
-      .catch((thrown: unknown) => {
-        // An error that nobody foresaw may have come after a publish.
-        throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
-      });
+    return next().then(
+      () => goBack(ctx, attempt, undefined),
+      (thrown: unknown) => goBack(ctx, attempt, toApiError(thrown)),
+    );
   }
 
   function goBack(ctx: SendContext, attempt: Attempt, error: ApiError | undefined): Promise<void> {
     const { admitted } = ctx.state;
-    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error);
-    return settle(ctx, attempt, admitted, error).then((reply) =>
-      answerAdmitted(ctx, attempt, admitted, error, reply),
-    );
+    if (admitted === undefined) return answerNotAdmitted(ctx, attempt, error).catch(throwAsUnknown);
+    try {
+      return settle(ctx, attempt, admitted, error).then((reply) => {
+        try {
+          answerAdmitted(ctx, attempt, admitted, error, reply);
+        } catch (thrown) {
+          throwAsUnknown(thrown);
+        }
+      });
+    } catch (thrown) {
+      return throwAsUnknown(thrown);
+    }
   }
 
   async function answerNotAdmitted(ctx: SendContext, attempt: Attempt, error: ApiError | undefined) {

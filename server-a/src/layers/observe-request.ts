@@ -8,7 +8,14 @@ import type { Context, Layer } from '../request/state.js';
 import { traceContextOf } from '../request/trace-context.js';
 import { logBatch } from './observe-items.js';
 import { reportBlocked } from './provider-gate.js';
-import { ABORTED, digestOf, outcomeCounters, outcomeOf, toMilliseconds } from './request-outcomes.js';
+import {
+  ABORTED,
+  digestOf,
+  outcomeCounters,
+  outcomeOf,
+  requestEnds,
+  toMilliseconds,
+} from './request-outcomes.js';
 
 /** What this layer needs. */
 export interface ObserveRequestParts {
@@ -23,6 +30,7 @@ export interface ObserveRequestParts {
  * succeed. It also fixes the configuration by which the request is judged.
  */
 export function observeRequest({ registry, metrics, log }: ObserveRequestParts): Layer {
+  const endOf = requestEnds(metrics, log);
   const counterOf = outcomeCounters(metrics);
   return function observeRequest(ctx, next) {
     const startedAt = performance.now();
@@ -43,10 +51,13 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
     const seconds = (performance.now() - startedAt) / 1000;
     if (isSendRequest(ctx)) {
       const outcome = outcomeOf(ctx, error);
-      counterOf(ctx, outcome).inc();
+      // Where the sender has gone, no status was sent.
+      const status = outcome === ABORTED ? undefined : (error?.status ?? ctx.res.statusCode);
+      const end = endOf(ctx, outcome, status);
+      end.counter.inc();
       metrics.requestDuration.observe(seconds);
       if (error !== undefined && error === ctx.state.blocked?.refusal) reportBlocked(ctx, metrics, log);
-      logSend(log, ctx, error, outcome, seconds);
+      logSend(end.log, ctx, error, seconds);
     } else if (isBatchRequest(ctx)) {
       if (ctx.state.batch === undefined) counterOf(ctx, outcomeOf(ctx, error)).inc();
       metrics.requestDuration.observe(seconds);
@@ -58,24 +69,14 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
   }
 }
 
-function logSend(
-  log: Log,
-  ctx: Context,
-  error: ApiError | undefined,
-  outcome: string,
-  seconds: number,
-): void {
-  const { client, apiKey, trackingId, trace } = ctx.state;
+/** @param log begins its lines with how such requests ended, and whose they are */
+function logSend(log: Log, ctx: Context, error: ApiError | undefined, seconds: number): void {
+  const { trackingId, trace } = ctx.state;
   const line = {
-    outcome,
-    // The sender has gone, so no status was sent.
-    status: outcome === ABORTED ? undefined : (error?.status ?? ctx.res.statusCode),
     duration_ms: toMilliseconds(seconds),
     tracking_id: trackingId,
     key_digest: digestOf(keyOf(ctx)),
     trace_id: trace?.traceId,
-    client: client?.name,
-    client_api_key: apiKey?.maskedKey,
   };
   if (error?.code === 'INTERNAL_ERROR')
     log.error({ ...line, details: error.details, err: error.cause }, 'request');

@@ -1,6 +1,6 @@
 import { outcomeOf } from '../attempt/outcomes.js';
 import { deadlineOf, publishLimitMs } from '../attempt/time-limits.js';
-import { drawTrackingId } from '../attempt/tracking-id.js';
+import { trackingIdDraws } from '../attempt/tracking-id.js';
 import { isoNow } from '../clock.js';
 import { internalError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
@@ -21,6 +21,7 @@ export interface PublishParts {
 
 /** Hands the message to the broker: 202 once it is confirmed to be on disk, 500 otherwise. */
 export function publish({ publisher, target, timeoutMs, overShare }: PublishParts): SendLayer {
+  const drawTrackingId = trackingIdDraws();
   return function publish(ctx) {
     const trackingId = ctx.state.admitted?.id ?? drawTrackingId();
     ctx.state.trackingId = trackingId;

@@ -1,5 +1,6 @@
 import type { Next } from 'koa';
-import type { Admission, Exceeded } from '../attempt/admission.js';
+import type { Admission } from '../attempt/admission.js';
+import type { Exceeded } from '../attempt/admission-answers.js';
 import type { Attempt } from '../attempt/attempt.js';
 import { bodyDigest } from '../attempt/body-digest.js';
 import { outcomeOf } from '../attempt/outcomes.js';

@@ -1,5 +1,6 @@
 /** Names how requests have ended, for metrics and log lines: single sends, batches, and items of batches. */
 import type { ApiError } from '../errors.js';
+import type { Log } from '../logging/log.js';
 import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
 import { SenderGone } from '../request/body.js';
 import { keyDigest } from '../request/idempotency-key.js';
@@ -37,9 +38,54 @@ export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: s
   };
 }
 
+/** Where requests are counted and logged that have one API key and have ended in one way. */
+interface RequestEnd {
+  readonly counter: { inc(): void };
+  /** Its lines begin with how they ended, and whose they are. */
+  readonly log: Log;
+}
+
+/** Stands for the API key of requests that have none that is known. */
+const NOBODY = {};
+
+/**
+ * Returns a function that finds where a request is counted and logged, by its outcome and its status (undefined = none was
+ * sent). What such requests have in common is looked up, and made text for the log, once.
+ */
+export function requestEnds(
+  metrics: Metrics,
+  log: Log,
+): (ctx: SendContext, outcome: string, status: number | undefined) => RequestEnd {
+  const counterOf = outcomeCounters(metrics);
+  const byApiKey = new WeakMap<object, Map<number | undefined, Map<string, RequestEnd>>>();
+  return (ctx, outcome, status) => {
+    const { apiKey, client } = ctx.state;
+    let byStatus = byApiKey.get(apiKey ?? NOBODY);
+    if (byStatus === undefined) {
+      byStatus = new Map();
+      byApiKey.set(apiKey ?? NOBODY, byStatus);
+    }
+    let byOutcome = byStatus.get(status);
+    if (byOutcome === undefined) {
+      byOutcome = new Map();
+      byStatus.set(status, byOutcome);
+    }
+    let end = byOutcome.get(outcome);
+    if (end === undefined) {
+      const facts = { outcome, status, client: client?.name, client_api_key: apiKey?.maskedKey };
+      end = { counter: counterOf(ctx, outcome), log: log.child(facts) };
+      byOutcome.set(outcome, end);
+    }
+    return end;
+  };
+}
+
 /** Returns the digest that stands for a key in the log; undefined = the request has no key. */
 export const digestOf = (key: string | undefined): string | undefined =>
   key === undefined ? undefined : keyDigest(key);
 
-/** Milliseconds to the microsecond. */
-export const toMilliseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1000;
+/**
+ * Milliseconds, to a hundredth of one. To a thousandth, hardly any would come twice: V8 keeps the texts of numbers that it
+ * has made lately, and those that do not come again only move to the old space.
+ */
+export const toMilliseconds = (seconds: number): number => Math.round(seconds * 1e5) / 100;

@@ -10,23 +10,27 @@ const TOO_DEEP = `must be nested at most ${MOST_LEVELS} levels deep`;
 
 /** Reads, parses and checks the body; 400 with every fault by field, 413 and 415. */
 export function validation(): Layer {
-  const check = checkFields();
-  const read = readJson(BODY_LIMIT_BYTES);
-  return function validation(ctx, next) {
-    return read(ctx, () => check(ctx, next));
-  };
+  return readJson(BODY_LIMIT_BYTES, checkFields());
 }
 
-/** Reads and parses the body. @param limitBytes the most that it may have */
-export function readJson(limitBytes: number): Layer {
+/**
+ * Reads and parses the body.
+ *
+ * @param limitBytes the most that it may have
+ * @param goOn looks at what it says
+ */
+export function readJson(limitBytes: number, goOn: Layer): Layer {
   return function readJson(ctx, next) {
     const known = ctx.state.rawBody;
-    if (known !== undefined) return parseAndGoOn(ctx, known, next);
-    return readBody(ctx, limitBytes).then((body) => {
-      ctx.state.rawBody = body;
-      return parseAndGoOn(ctx, body, next);
-    });
+    if (known === undefined) return readBody(ctx, limitBytes).then((body) => parseAndGoOn(ctx, body, next));
+    return parseAndGoOn(ctx, known, next);
   };
+
+  function parseAndGoOn(ctx: Context, body: Buffer, next: Next) {
+    ctx.state.rawBody = body;
+    ctx.state.parsed = parse(body);
+    return goOn(ctx, next);
+  }
 }
 
 /** Checks what the body of a request says, or an item of a batch. */
@@ -37,11 +41,6 @@ export function checkFields(): SendLayer {
     ctx.state.request = checked.request;
     return next();
   };
-}
-
-function parseAndGoOn(ctx: Context, body: Buffer, next: Next): Promise<void> {
-  ctx.state.parsed = parse(body);
-  return next();
 }
 
 function parse(body: Buffer): unknown {

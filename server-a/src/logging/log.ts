@@ -13,7 +13,10 @@ interface LineWriter<Level extends LogLevel> {
 }
 
 /** The logger that every part is given: it knows the events of the catalogue, each at its levels, and no others. */
-export type Log = { readonly [Level in LogLevel]: LineWriter<Level> };
+export type Log = { readonly [Level in LogLevel]: LineWriter<Level> } & {
+  /** Makes a log whose lines all begin with these facts, which are made text once. */
+  child(facts: Readonly<Record<string, unknown>>): Log;
+};
 
 /** A logger and the way to empty it. */
 export interface Logging {
@@ -78,13 +81,22 @@ export function createLog(service: string, level: string, destination: Destinati
     level,
     base: { service },
     messageKey: 'message',
-    timestamp: () => `,"timestamp":"${isoNow()}"`,
+    timestamp: timestampNow,
     formatters: { level: (label) => ({ level: label }) },
     // No caller logs to, text or api_key. If one ever does, the line shows `[redacted]`. (pino's `redact` would search
     // every line for these fields; a serializer costs nothing where its field is absent.)
     serializers: { err: describeError, to: redacted, text: redacted, api_key: redacted },
   };
   return pino(options, destination);
+}
+
+let stamped = { time: '', text: '' };
+
+/** Returns the member of a line that tells the time; made once for all lines of a millisecond. */
+function timestampNow(): string {
+  const time = isoNow();
+  if (time !== stamped.time) stamped = { time, text: `,"timestamp":"${time}"` };
+  return stamped.text;
 }
 
 const redacted = (): string => '[redacted]';

@@ -24,17 +24,13 @@ type Read<T> = { readonly value: T } | { readonly fault: string };
 export type Checked = { readonly request: SendRequest } | { readonly faults: readonly FieldFault[] };
 
 /** Checks a parsed body; every fault at once, one a field. Nothing is converted. */
-export function checkSendRequest(body: unknown): Checked {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return { faults: [{ field: 'body', message: OBJECT_EXPECTED }] };
-  }
-  const given: Readonly<Partial<Record<string, unknown>>> = { ...body };
+export function checkSendRequest(given: unknown): Checked {
+  if (!isObject(given)) return { faults: [{ field: 'body', message: OBJECT_EXPECTED }] };
   const to = readTo(given['to']);
   const text = readText(given['text']);
   const ttl = readTtl(given['ttl_seconds']);
   const providers = readProviders(given['providers']);
-  const hasOnlyFields = Object.keys(given).every(isField);
-  if ('value' in to && 'value' in text && 'value' in ttl && 'value' in providers && hasOnlyFields) {
+  if ('value' in to && 'value' in text && 'value' in ttl && 'value' in providers && hasOnlyFields(given)) {
     return {
       request: { to: to.value, text: text.value, ttlSeconds: ttl.value, providers: providers.value },
     };
@@ -47,6 +43,16 @@ export function checkSendRequest(body: unknown): Checked {
       ...unknown.map((field) => ({ field, message: UNKNOWN_FIELD })),
     ],
   };
+}
+
+function isObject(given: unknown): given is Readonly<Partial<Record<string, unknown>>> {
+  return typeof given === 'object' && given !== null && !Array.isArray(given);
+}
+
+/** What JSON.parse makes inherits no names. */
+function hasOnlyFields(given: object): boolean {
+  for (const name in given) if (!isField(name)) return false;
+  return true;
 }
 
 function isField(name: string): boolean {

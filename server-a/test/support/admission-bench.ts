@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { Admission, type AdmissionParts, type Refusal } from '../../src/attempt/admission.js';
+import { Admission, type AdmissionParts } from '../../src/attempt/admission.js';
+import type { Refusal } from '../../src/attempt/admission-answers.js';
 import type { Attempt } from '../../src/attempt/attempt.js';
 import { Settlement } from '../../src/attempt/settlement.js';
 import { TrackingIds } from '../../src/attempt/tracking-id.js';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import test from 'ava';
-import { drawTrackingId, TrackingIds } from '../../../src/attempt/tracking-id.js';
+import { TrackingIds, trackingIdDraws } from '../../../src/attempt/tracking-id.js';
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const NOW = Date.UTC(2026, 10, 23, 12, 34, 56, 789);
@@ -35,7 +35,7 @@ function expectedId(secret: string, client: string, key: string, ttl: number, no
 const keys = Array.from({ length: 300 }, (_, n) => `order-${n}`);
 
 test('tracking id: drawn -> a UUIDv4, another one each time', (t) => {
-  const ids = Array.from({ length: 100 }, () => drawTrackingId());
+  const ids = Array.from({ length: 1000 }, trackingIdDraws());
   t.true(ids.every((id) => UUID_V4.test(id)));
   t.is(new Set(ids).size, ids.length);
 });
