@@ -1,18 +1,15 @@
 /** Keeps the gauges of quota use up to date: in the background, at no cost to a request. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { utcDay } from '../clock.js';
-import type { Client, RegistryHolder } from '../config/registry.js';
+import type { Client, Registry, RegistryHolder } from '../config/registry.js';
 import type { Metrics } from '../metrics.js';
 import type { KeyNames } from '../redis/keys.js';
 import type { RedisService } from '../redis/routes.js';
 
 /** Milliseconds between two looks: newer than the usual scrape of fifteen seconds. */
 const REFRESH_MS = 5000;
-/** Counters asked for in one command: a tenth of a millisecond for the event loop and less for Redis, so that no request waits. */
-const COUNTERS_PER_COMMAND = 100;
-
-/** Clients looked at in one turn of the event loop: half a millisecond if the gauges of all have changed. */
-const CLIENTS_PER_TURN = 200;
+/** Clients looked at in one turn of the event loop, by one command: a tenth of a millisecond, and less for Redis. */
+const CLIENTS_PER_TURN = 100;
 
 /** What the gauges are made from. */
 export interface QuotaGaugesParts {
@@ -34,7 +31,7 @@ export interface QuotaGauges {
  * of a cluster, those of the clients whose master is away.
  */
 export function startQuotaGauges(parts: QuotaGaugesParts): QuotaGauges {
-  const shown = new Map<string, Shown>();
+  const show = shower(parts);
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let refreshing = false;
@@ -46,7 +43,7 @@ export function startQuotaGauges(parts: QuotaGaugesParts): QuotaGauges {
       return;
     }
     refreshing = true;
-    await showQuotas(parts, shown).catch(() => {});
+    await show().catch(() => {});
     refreshing = false;
     if (stopped) return;
     timer = setTimeout(refresh, again ? 0 : REFRESH_MS);
@@ -66,69 +63,113 @@ export function startQuotaGauges(parts: QuotaGaugesParts): QuotaGauges {
 /** What the gauges of a client name say. */
 interface Shown {
   /** Units; undefined = not known yet. */
-  readonly used: number | undefined;
-  readonly limit: number;
+  used: number | undefined;
+  limit: number;
 }
 
-async function showQuotas(
-  { registry, redis, metrics, names }: QuotaGaugesParts,
-  shown: Map<string, Shown>,
-): Promise<void> {
-  const asked = registry.current;
-  const clients = asked.clients.filter((client) => client.isActive);
-  // Redis's outages are told of elsewhere; here there is only nothing new but limits.
-  const used = await readCounters(redis, names, clients).catch(() => undefined);
-  let steps = 0;
-  // Also when nothing has changed: to go through tens of thousands of clients takes longer than a request.
-  const endsSlice = (): boolean => {
-    steps += 1;
-    return steps % CLIENTS_PER_TURN === 0;
+/** Of counters, in the order of their clients; null = nothing is used, undefined = not known. */
+type Values = readonly (string | null | undefined)[];
+
+/** Active clients of one name, by which the gauges know them: most often one. */
+type Namesakes = readonly Client[];
+
+/**
+ * Makes a function that looks once. It makes nothing that outlives a turn: of tens of thousands of clients, V8 would have to
+ * collect megabytes every few seconds.
+ */
+function shower({ registry, redis, metrics, names }: QuotaGaugesParts): () => Promise<void> {
+  const shown = new Map<string, Shown>();
+  let portions: readonly (readonly Namesakes[])[] = [];
+  let portionsOf: Registry | undefined;
+
+  return async () => {
+    const asked = registry.current;
+    if (portionsOf !== asked) {
+      const byName = namesakesOf(asked);
+      await removeAllBut(byName);
+      portions = inPortions([...byName.values()]);
+      portionsOf = asked;
+    }
+    const { day } = utcDay(redis.clock.now() ?? Date.now());
+    // Redis's outages are told of elsewhere; here there is only nothing new but limits.
+    let isThere = true;
+    for (const portion of portions) {
+      const counters = portion.flat().map(({ id }) => names.counter(id, day));
+      const values: Values = isThere ? await redis.mget(counters).catch(() => []) : [];
+      isThere = values.length > 0;
+      // A reload came in between: it asks anew.
+      if (asked !== registry.current) return;
+      showPortion(portion, values);
+      await turnOfTheLoop();
+    }
   };
-  const fullest = new Map<string, Shown>();
-  for (const [index, { name, dailyQuota: limit }] of clients.entries()) {
-    const candidate = { used: used?.[index] ?? shown.get(name)?.used, limit };
-    const known = fullest.get(name);
-    // Two clients of one name: the one that comes to its limit first is the one to watch.
-    if (known === undefined || share(candidate) > share(known)) fullest.set(name, candidate);
-    if (endsSlice()) await turnOfTheLoop();
-  }
-  for (const name of shown.keys()) {
-    // A reload came in between: it asks anew.
-    if (asked !== registry.current) return;
-    if (!fullest.has(name)) {
-      metrics.quotaLimit.remove({ client: name });
-      metrics.quotaUsed.remove({ client: name });
-      shown.delete(name);
+
+  async function removeAllBut(byName: ReadonlyMap<string, Namesakes>): Promise<void> {
+    let looked = 0;
+    for (const client of shown.keys()) {
+      if (!byName.has(client)) {
+        metrics.quotaLimit.remove({ client });
+        metrics.quotaUsed.remove({ client });
+        shown.delete(client);
+      }
+      looked += 1;
+      if (looked % CLIENTS_PER_TURN === 0) await turnOfTheLoop();
     }
-    if (endsSlice()) await turnOfTheLoop();
   }
-  for (const [client, now] of fullest) {
-    if (asked !== registry.current) return;
+
+  function showPortion(portion: readonly Namesakes[], values: Values): void {
+    let next = 0;
+    for (const namesakes of portion) {
+      let fullest: Client | undefined;
+      let fullestUsed: number | undefined;
+      for (const client of namesakes) {
+        const value = values[next];
+        next += 1;
+        const used = value === undefined ? shown.get(client.name)?.used : Number(value);
+        // Of several clients of one name, the one that comes to its limit first is the one to watch.
+        if (fullest === undefined || share(used, client) > share(fullestUsed, fullest)) {
+          fullest = client;
+          fullestUsed = used;
+        }
+      }
+      if (fullest !== undefined) showOne(fullest.name, fullestUsed, fullest.dailyQuota);
+    }
+  }
+
+  function showOne(client: string, used: number | undefined, limit: number): void {
     const before = shown.get(client);
-    if (before === undefined || before.limit !== now.limit || before.used !== now.used) {
-      metrics.quotaLimit.set({ client }, now.limit);
-      if (now.used !== undefined) metrics.quotaUsed.set({ client }, now.used);
-      shown.set(client, now);
+    if (before?.limit === limit && before.used === used) return;
+    metrics.quotaLimit.set({ client }, limit);
+    if (used !== undefined) metrics.quotaUsed.set({ client }, used);
+    shown.set(client, { used, limit });
+  }
+}
+
+function namesakesOf({ clients }: Registry): ReadonlyMap<string, Namesakes> {
+  const byName = new Map<string, Client[]>();
+  for (const client of clients) {
+    if (!client.isActive) continue;
+    const namesakes = byName.get(client.name);
+    if (namesakes === undefined) byName.set(client.name, [client]);
+    else namesakes.push(client);
+  }
+  return byName;
+}
+
+/** Parts a list so that each portion has so many clients, or the namesakes of one more. */
+function inPortions(all: readonly Namesakes[]): Namesakes[][] {
+  const portions: Namesakes[][] = [];
+  let room = 0;
+  for (const namesakes of all) {
+    if (room <= 0) {
+      portions.push([]);
+      room = CLIENTS_PER_TURN;
     }
-    if (endsSlice()) await turnOfTheLoop();
+    portions.at(-1)?.push(namesakes);
+    room -= namesakes.length;
   }
+  return portions;
 }
 
-const share = ({ used = 0, limit }: Shown): number => (limit === 0 ? 1 : used / limit);
-
-async function readCounters(
-  redis: QuotaGaugesParts['redis'],
-  names: KeyNames,
-  clients: readonly Client[],
-): Promise<(number | undefined)[]> {
-  const { day } = utcDay(redis.clock.now() ?? Date.now());
-  const used: (number | undefined)[] = [];
-  for (let first = 0; first < clients.length; first += COUNTERS_PER_COMMAND) {
-    const counters = clients
-      .slice(first, first + COUNTERS_PER_COMMAND)
-      .map(({ id }) => names.counter(id, day));
-    const values = await redis.mget(counters);
-    used.push(...values.map((value) => (value === undefined ? undefined : Number(value))));
-  }
-  return used;
-}
+const share = (used: number | undefined, { dailyQuota }: Client): number =>
+  dailyQuota === 0 ? 1 : (used ?? 0) / dailyQuota;

@@ -11,7 +11,10 @@ const SHARE_OF_FREE = 4;
 export class Slots {
   readonly #limit: number;
   #taken = 0;
-  /** By the client's id; a client that holds none is not in it. */
+  /**
+   * By the client's id. Who holds none any more stays, with 0: a Map in which keys come and go is built anew every few
+   * requests, and each time in the old space. Its size is bounded by the clients that were ever configured.
+   */
   readonly #held = new Map<string, number>();
 
   /** @param limit messages that may be in flight at once */
@@ -29,8 +32,8 @@ export class Slots {
     const free = this.#limit - this.#taken;
     if (free <= 0) return 'overloaded';
     if (client === undefined) return undefined;
-    const held = this.#held.get(client);
-    return held !== undefined && held >= SHARE_OF_FREE * free ? 'over_share' : undefined;
+    const held = this.#held.get(client) ?? 0;
+    return held >= SHARE_OF_FREE * free ? 'over_share' : undefined;
   }
 
   take(client: string | undefined): void {
@@ -40,9 +43,6 @@ export class Slots {
 
   giveBack(client: string | undefined): void {
     this.#taken -= 1;
-    if (client === undefined) return;
-    const held = this.#held.get(client) ?? 0;
-    if (held > 1) this.#held.set(client, held - 1);
-    else this.#held.delete(client);
+    if (client !== undefined) this.#held.set(client, (this.#held.get(client) ?? 0) - 1);
   }
 }
