@@ -62,6 +62,8 @@ export function startQuotaGauges(parts: QuotaGaugesParts): QuotaGauges {
 
 /** What the gauges of a client name say. */
 interface Shown {
+  /** Of the client that is shown: it need not be the only one of its name. */
+  readonly id: string;
   /** Units; undefined = not known yet. */
   used: number | undefined;
   limit: number;
@@ -125,23 +127,29 @@ function shower({ registry, redis, metrics, names }: QuotaGaugesParts): () => Pr
       for (const client of namesakes) {
         const value = values[next];
         next += 1;
-        const used = value === undefined ? shown.get(client.name)?.used : Number(value);
+        const used = value === undefined ? lastUsed(client) : Number(value);
         // Of several clients of one name, the one that comes to its limit first is the one to watch.
         if (fullest === undefined || share(used, client) > share(fullestUsed, fullest)) {
           fullest = client;
           fullestUsed = used;
         }
       }
-      if (fullest !== undefined) showOne(fullest.name, fullestUsed, fullest.dailyQuota);
+      if (fullest !== undefined) showOne(fullest, fullestUsed);
     }
   }
 
-  function showOne(client: string, used: number | undefined, limit: number): void {
+  /** What the gauges say of this client itself: against its own limit, a namesake's units would say nothing. */
+  function lastUsed({ id, name }: Client): number | undefined {
+    const before = shown.get(name);
+    return before?.id === id ? before.used : undefined;
+  }
+
+  function showOne({ id, name: client, dailyQuota: limit }: Client, used: number | undefined): void {
     const before = shown.get(client);
-    if (before?.limit === limit && before.used === used) return;
+    if (before?.id === id && before.limit === limit && before.used === used) return;
     metrics.quotaLimit.set({ client }, limit);
     if (used !== undefined) metrics.quotaUsed.set({ client }, used);
-    shown.set(client, { used, limit });
+    shown.set(client, { id, used, limit });
   }
 }
 

@@ -101,6 +101,8 @@ function timestampNow(): string {
 
 const redacted = (): string => '[redacted]';
 
+const STACK_LINE = /^ +at /;
+
 /** What is logged of an error: never the command that failed (it holds keys) nor a URL (it holds passwords). */
 export function describeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
@@ -108,9 +110,11 @@ export function describeError(error: unknown): Readonly<Record<string, unknown>>
     type: error.name,
     message: error.message.replace(/\/\/[^@/\s]*@/g, '//***@'),
     ...('code' in error && { code: error.code }),
+    // Its places alone: what is before them is the message, as it was before the URL in it was masked.
     stack: error.stack
       ?.split('\n')
-      .slice(1, 6)
+      .filter((line) => STACK_LINE.test(line))
+      .slice(0, 5)
       .map((line) => inSource(line.trim())),
     ...(error.cause !== undefined && { cause: describeError(error.cause) }),
   };

@@ -107,6 +107,25 @@ test('quota gauges: Redis away -> limits are shown, use stays as it was, and fol
   running.stop();
 });
 
+test('quota gauges: Redis away, two API keys of one name -> use and limit stay those of one of them', async (t) => {
+  const { redis, running, shows, value, registry } = await gauges(
+    { 'key-old': { name: 'One', daily_quota: 10 }, 'key-new': { name: 'One', daily_quota: 1000 } },
+    { 'key-old': 1, 'key-new': 990 },
+  );
+  await shows('sms_quota_used', 'One', 990);
+  redis.failure = 'before it was sent';
+  registry.current = registryOf({
+    'key-old': { name: 'One', daily_quota: 10 },
+    'key-new': { name: 'One', daily_quota: 1000 },
+    'key-two': { name: 'Two' },
+  });
+  running.refreshNow();
+  await shows('sms_quota_limit', 'Two', 9);
+  t.is(await value('sms_quota_used', 'One'), 990);
+  t.is(await value('sms_quota_limit', 'One'), 1000);
+  running.stop();
+});
+
 test('quota gauges: more clients than one command asks for -> each has its own count', async (t) => {
   const { running, shows } = await gauges(many(1200), {
     'key-of-a-client-0': 1,

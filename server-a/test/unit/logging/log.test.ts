@@ -48,6 +48,14 @@ for (const thrown of ['a text', 5, null, undefined]) {
   });
 }
 
+test('log: an error whose message has several lines -> its stack is places alone, and shows no password', (t) => {
+  const { stack, ...rest } = describeError(new Error('no way to\namqp://user:password@host\nnor to another'));
+  t.deepEqual(rest, { type: 'Error', message: 'no way to\namqp://***@host\nnor to another' });
+  const places: readonly unknown[] = Array.isArray(stack) ? stack : [];
+  t.true(places.length > 0);
+  for (const place of places) t.regex(String(place), /^at /);
+});
+
 test('mask: any key -> at most a quarter of it, at most six characters, then ***', (t) => {
   fc.assert(
     fc.property(fc.stringMatching(/^[!-~]{1,255}$/), (key) => {
