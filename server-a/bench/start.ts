@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bench, Outcome } from './experiment.js';
+import { spread } from './measure.js';
 import { fixed, table } from './table.js';
 import type { Target } from './target.js';
 
@@ -47,6 +48,6 @@ export async function start(bench: Bench): Promise<Outcome> {
 }
 
 function leastAndMedian(values: readonly number[]): string[] {
-  const sorted = values.toSorted((a, b) => a - b);
-  return [sorted[0], sorted[Math.floor(sorted.length / 2)]].map((value = 0) => fixed(value, 0));
+  const { min, median } = spread(values);
+  return [fixed(min, 0), fixed(median, 0)];
 }

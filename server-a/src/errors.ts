@@ -205,14 +205,16 @@ export function shownName(name: string): string {
 /**
  * Returns what was thrown as an {@link ApiError}; anything but one becomes an INTERNAL_ERROR that shows nothing of
  * it.
+ *
+ * @param accepted as for {@link internalError}
  */
-export function toApiError(thrown: unknown): ApiError {
-  return thrown instanceof ApiError ? thrown : internalError('no', thrown);
+export function toApiError(thrown: unknown, accepted: 'no' | 'unknown' = 'no'): ApiError {
+  return thrown instanceof ApiError ? thrown : internalError(accepted, thrown);
 }
 
 /** Throws on what was thrown; of an error that nobody foresaw it is `unknown` whether it came after a publish. */
 export function throwAsUnknown(thrown: unknown): never {
-  throw thrown instanceof ApiError ? thrown : internalError('unknown', thrown);
+  throw toApiError(thrown, 'unknown');
 }
 
 /**

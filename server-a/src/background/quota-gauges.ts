@@ -65,8 +65,8 @@ interface Shown {
   /** Of the client that is shown: it need not be the only one of its name. */
   readonly id: string;
   /** Units; undefined = not known yet. */
-  used: number | undefined;
-  limit: number;
+  readonly used: number | undefined;
+  readonly limit: number;
 }
 
 /** Of counters, in the order of their clients; null = nothing is used, undefined = not known. */
@@ -96,15 +96,20 @@ function shower({ registry, redis, metrics, names }: QuotaGaugesParts): () => Pr
     // Redis's outages are told of elsewhere; here there is only nothing new but limits.
     let isThere = true;
     for (const portion of portions) {
-      const counters = portion.flat().map(({ id }) => names.counter(id, day));
-      const values: Values = isThere ? await redis.mget(counters).catch(() => []) : [];
-      isThere = values.length > 0;
+      const values: Values | undefined = isThere
+        ? await readCounters(portion, day).catch(() => undefined)
+        : undefined;
+      isThere = values !== undefined;
       // A reload came in between: it asks anew.
       if (asked !== registry.current) return;
-      showPortion(portion, values);
+      showPortion(portion, values ?? []);
       await turnOfTheLoop();
     }
   };
+
+  function readCounters(portion: readonly Namesakes[], day: string): Promise<Values> {
+    return redis.mget(portion.flat().map(({ id }) => names.counter(id, day)));
+  }
 
   async function removeAllBut(byName: ReadonlyMap<string, Namesakes>): Promise<void> {
     let looked = 0;

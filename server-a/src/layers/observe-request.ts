@@ -30,8 +30,8 @@ export interface ObserveRequestParts {
  * succeed. It also fixes the configuration by which the request is judged.
  */
 export function observeRequest({ registry, metrics, log }: ObserveRequestParts): Layer {
-  const endOf = requestEnds(metrics, log);
   const counterOf = outcomeCounters(metrics);
+  const endOf = requestEnds(counterOf, log);
   return function observeRequest(ctx, next) {
     const startedAt = performance.now();
     ctx.state.registry = registry.current;

@@ -8,6 +8,7 @@ import type { Settlement } from '../attempt/settlement.js';
 import { deadlineOf, settleLimitMs } from '../attempt/time-limits.js';
 import type { Client } from '../config/registry.js';
 import { ApiError, internalError } from '../errors.js';
+import { madeOnce } from '../made-once.js';
 import type { Metrics } from '../metrics.js';
 import type { Publisher } from '../rabbitmq/publisher.js';
 import { QUOTA_TTL_SECONDS } from '../redis/keys.js';
@@ -117,17 +118,8 @@ export function quota({
   }
 }
 
-/** The `RateLimit-Policy` of each client: made once, because it never changes. */
-const policies = new WeakMap<Client, string>();
-
-function policyOf(client: Client): string {
-  let policy = policies.get(client);
-  if (policy === undefined) {
-    policy = `"daily";q=${client.dailyQuota};w=${QUOTA_TTL_SECONDS}`;
-    policies.set(client, policy);
-  }
-  return policy;
-}
+/** The `RateLimit-Policy` of a client. */
+const policyOf = madeOnce(({ dailyQuota }: Client) => `"daily";q=${dailyQuota};w=${QUOTA_TTL_SECONDS}`);
 
 /** draft-ietf-httpapi-ratelimit-headers: q = units, w = window, r = units left, t = seconds to the reset. */
 function quotaHeaders(client: Client, used: number, secondsLeftOfDay: number) {

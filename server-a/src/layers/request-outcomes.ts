@@ -1,6 +1,7 @@
 /** Names how requests have ended, for metrics and log lines: single sends, batches, and items of batches. */
 import type { ApiError } from '../errors.js';
 import type { Log } from '../logging/log.js';
+import { madeOnce } from '../made-once.js';
 import { type Metrics, UNKNOWN_CLIENT } from '../metrics.js';
 import { SenderGone } from '../request/body.js';
 import { keyDigest } from '../request/idempotency-key.js';
@@ -16,19 +17,18 @@ export function outcomeOf(ctx: SendContext, error: ApiError | undefined): string
   return error === undefined ? 'accepted' : error.code.toLowerCase();
 }
 
+/** Finds the counter of an outcome. */
+export type OutcomeCounters = (ctx: SendContext, outcome: string) => { inc(): void };
+
 /**
  * Returns a function that finds the counter of an outcome. It looks each one up by its labels once: the look-up costs more
  * than the count.
  */
-export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: string) => { inc(): void } {
+export function outcomeCounters(metrics: Metrics): OutcomeCounters {
   const byClient = new Map<string, Map<string, { inc(): void }>>();
   return ({ state }, outcome) => {
     const client = state.client?.name ?? UNKNOWN_CLIENT;
-    let byOutcome = byClient.get(client);
-    if (byOutcome === undefined) {
-      byOutcome = new Map();
-      byClient.set(client, byOutcome);
-    }
+    const byOutcome = mapUnder(byClient, client);
     let counter = byOutcome.get(outcome);
     if (counter === undefined) {
       counter = metrics.requests.kept({ client, outcome });
@@ -36,6 +36,16 @@ export function outcomeCounters(metrics: Metrics): (ctx: SendContext, outcome: s
     }
     return counter;
   };
+}
+
+/** Returns the map under a key, made empty if need be. */
+function mapUnder<Outer, Inner, Value>(maps: Map<Outer, Map<Inner, Value>>, key: Outer): Map<Inner, Value> {
+  let map = maps.get(key);
+  if (map === undefined) {
+    map = new Map();
+    maps.set(key, map);
+  }
+  return map;
 }
 
 /** Where requests are counted and logged that have one API key and have ended in one way. */
@@ -53,23 +63,13 @@ const NOBODY = {};
  * sent). What such requests have in common is looked up, and made text for the log, once.
  */
 export function requestEnds(
-  metrics: Metrics,
+  counterOf: OutcomeCounters,
   log: Log,
 ): (ctx: SendContext, outcome: string, status: number | undefined) => RequestEnd {
-  const counterOf = outcomeCounters(metrics);
-  const byApiKey = new WeakMap<object, Map<number | undefined, Map<string, RequestEnd>>>();
+  const byStatusOf = madeOnce((_apiKey: object) => new Map<number | undefined, Map<string, RequestEnd>>());
   return (ctx, outcome, status) => {
     const { apiKey, client } = ctx.state;
-    let byStatus = byApiKey.get(apiKey ?? NOBODY);
-    if (byStatus === undefined) {
-      byStatus = new Map();
-      byApiKey.set(apiKey ?? NOBODY, byStatus);
-    }
-    let byOutcome = byStatus.get(status);
-    if (byOutcome === undefined) {
-      byOutcome = new Map();
-      byStatus.set(status, byOutcome);
-    }
+    const byOutcome = mapUnder(byStatusOf(apiKey ?? NOBODY), status);
     let end = byOutcome.get(outcome);
     if (end === undefined) {
       const facts = { outcome, status, client: client?.name, client_api_key: apiKey?.maskedKey };

@@ -14,7 +14,7 @@ export interface Page {
 /**
  * The fastest level of zlib; and each part is compressed by itself, to whole blocks that end at a byte. At once: a part takes
  * 50 µs, and a thread of libuv's pool would take a core away for milliseconds from the requests of a gateway that has no other.
- * A compressor of this size is 64 kB that V8 counts, and a page has hundreds.
+ * A compressor of this size is 64 kB and not zlib's usual 256: a page has hundreds, one after the other.
  */
 const DEFLATE = {
   level: 1,

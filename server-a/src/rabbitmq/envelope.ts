@@ -1,5 +1,6 @@
 /** The message that Server B receives, and the AMQP properties that it travels with. */
 import type { Client, Fingerprints } from '../config/registry.js';
+import { madeOnce } from '../made-once.js';
 import type { SendRequest } from '../request/state.js';
 import type { TraceContext } from '../request/trace-context.js';
 import { type OutgoingMessage, SET_BY_PUBLISHER } from './publisher.js';
@@ -29,22 +30,11 @@ export interface EnvelopeTarget {
   readonly serviceName: string;
 }
 
-/** Parts of envelopes, by the object that they follow from: many envelopes have client and configuration in common. */
-const parts = new WeakMap<object, string>();
-
-/** Returns what follows from an object that does not change; made once for the object. */
-function partOf<T extends object>(object: T, make: (object: T) => string): string {
-  let part = parts.get(object);
-  if (part === undefined) {
-    part = make(object);
-    parts.set(object, part);
-  }
-  return part;
-}
-
-const fromIdToRecipient = ({ id }: Client): string => `","client_key":${JSON.stringify(id)},"to":"`;
-const fromProvidersToTime = (fingerprints: Fingerprints): string =>
-  `,"config_fingerprint":${JSON.stringify(fingerprints)},"created_at":"`;
+/** Parts of envelopes: many have client and configuration in common. */
+const fromIdToRecipient = madeOnce(({ id }: Client) => `","client_key":${JSON.stringify(id)},"to":"`);
+const fromProvidersToTime = madeOnce(
+  (fingerprints: Fingerprints) => `,"config_fingerprint":${JSON.stringify(fingerprints)},"created_at":"`,
+);
 
 const NO_PROVIDERS = ',"providers_effective":[]';
 
@@ -61,7 +51,7 @@ function providersOf({ request: { providers }, providersEffective }: Envelope): 
 function jsonOf(envelope: Envelope): string {
   const { trackingId, client, request, fingerprints, createdAt } = envelope;
   const { to, text, ttlSeconds } = request;
-  return `{"tracking_id":"${trackingId}${partOf(client, fromIdToRecipient)}${to}","text":${JSON.stringify(text)},"ttl_seconds":${ttlSeconds}${providersOf(envelope)}${partOf(fingerprints, fromProvidersToTime)}${createdAt}"}`;
+  return `{"tracking_id":"${trackingId}${fromIdToRecipient(client)}${to}","text":${JSON.stringify(text)},"ttl_seconds":${ttlSeconds}${providersOf(envelope)}${fromProvidersToTime(fingerprints)}${createdAt}"}`;
 }
 
 /** Makes the AMQP message of an envelope: persistent, mandatory, gone to the dead letters when its TTL has passed. */
