@@ -136,8 +136,9 @@ function settingsOf(choices: Choices, shortLives: boolean): HistorySettings {
   };
 }
 
-function stepRates(choices: Choices, calm: boolean): StepRates {
-  const rates: Record<(typeof STEPS)[number], { freeze: number; kill: number }> = {
+/** Rates of a process that never stands still between two steps, and is never killed there. */
+export function noStepFails(): Record<(typeof STEPS)[number], { freeze: number; kill: number }> {
+  return {
     clock: { freeze: 0, kill: 0 },
     timer: { freeze: 0, kill: 0 },
     fire: { freeze: 0, kill: 0 },
@@ -150,6 +151,10 @@ function stepRates(choices: Choices, calm: boolean): StepRates {
     request: { freeze: 0, kill: 0 },
     answer: { freeze: 0, kill: 0 },
   };
+}
+
+function stepRates(choices: Choices, calm: boolean): StepRates {
+  const rates = noStepFails();
   if (calm) return rates;
   const draw = (kind: 'freeze' | 'kill'): void => {
     for (const step of someOf(choices, STEPS, 1, 2)) {

@@ -1,6 +1,8 @@
 /** The globals through which the gateway's code reads clocks, sets timers and draws random bytes, put into virtual time. */
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
+import type { TimerOptions } from 'node:timers';
+import timersPromises from 'node:timers/promises';
 import { Process } from './process.js';
 import { PHASE, type VirtualTime } from './virtual-time.js';
 import { VirtualTimer } from './virtual-timer.js';
@@ -16,6 +18,8 @@ const real = {
   performanceNow: performance.now.bind(performance),
   randomBytes: crypto.randomBytes,
   randomUUID: crypto.randomUUID,
+  timeoutPromise: timersPromises.setTimeout,
+  immediatePromise: timersPromises.setImmediate,
 };
 
 let inForce: VirtualTime | undefined;
@@ -80,6 +84,22 @@ const globals = {
   clearImmediate: (timer: unknown): void => clear(timer, real.clearImmediate),
 };
 
+/** As `node:timers/promises` has them; without their options. */
+const promises = {
+  setTimeout: <T>(delay?: number, value?: T, options?: TimerOptions): Promise<T | undefined> => {
+    const process = running();
+    if (process === undefined) return real.timeoutPromise(delay, value, options);
+    if (options !== undefined) throw new Error('a timer with options is not simulated');
+    return new Promise((resolve) => timeout(process, () => resolve(value), delay, [], false));
+  },
+  setImmediate: <T>(value?: T, options?: TimerOptions): Promise<T | undefined> => {
+    const process = running();
+    if (process === undefined) return real.immediatePromise(value, options);
+    if (options !== undefined) throw new Error('a timer with options is not simulated');
+    return new Promise((resolve) => immediate(process, () => resolve(value), []));
+  },
+};
+
 function clear<Handle>(timer: unknown, otherwise: (handle: Handle) => void): void {
   if (timer instanceof VirtualTimer) timer.clear();
   // A handle that is not ours came from the function that is called with it.
@@ -89,6 +109,7 @@ function clear<Handle>(timer: unknown, otherwise: (handle: Handle) => void): voi
 /** Installs all of it, once for the life of this (real) process; without a simulated process running nothing changes. */
 export function installVirtualGlobals(): void {
   Object.assign(globalThis, globals);
+  Object.assign(timersPromises, promises);
   Date.now = () => running()?.wallClock() ?? real.now();
   const RealDate = Date;
   Object.assign(globalThis, {
