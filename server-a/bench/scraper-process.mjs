@@ -2,7 +2,7 @@
  * Scrapers in a process of their own, each asking again as soon as it has its page. Plain JavaScript, so that no loader
  * runs beside them.
  *
- * They are told by the channel when to begin, with `{ port, count, encoding }`, and answer `begun` when all have had a
+ * They are told by the channel when to begin, with `{ port, count }`, and answer `begun` when all have had a
  * page; `stop` ends them, and is answered with `{ pages, pageBytes }`: how many came since, and of how many bytes. One
  * process serves a whole benchmark, so that none starts while senders are measured. On a small machine the senders wait
  * for its CPU, and Prometheus is on another: so it has the lowest priority, reads into one buffer and makes nothing of the
@@ -13,13 +13,14 @@ import { constants, setPriority } from 'node:os';
 
 setPriority(constants.priority.PRIORITY_LOW);
 
+const REQUEST = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
 const buffer = Buffer.allocUnsafeSlow(256 * 1024);
 let sockets = [];
 let pages = 0;
 let pageBytes = 0;
 
-function scrape({ port, count, encoding }) {
-  const request = `GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${encoding}\r\n\r\n`;
+function scrape({ port, count }) {
   /** Bytes of the page that are still to come; undefined = its head is. */
   let missing;
   const take = (length) => {
@@ -38,11 +39,11 @@ function scrape({ port, count, encoding }) {
     missing = undefined;
     pages += 1;
     if (pages === count) process.send('begun');
-    socket.write(request);
+    socket.write(REQUEST);
     return true;
   };
   const socket = connect({ host: '127.0.0.1', port, onread: { buffer, callback: take } });
-  socket.write(request);
+  socket.write(REQUEST);
   sockets.push(socket);
 }
 

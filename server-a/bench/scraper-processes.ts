@@ -24,8 +24,8 @@ export class Scrapers {
   }
 
   /** Begins to scrape, and waits until each has had a page. */
-  async begin(port: number, encoding: string): Promise<void> {
-    await this.#ask({ port, count: SCRAPERS, encoding });
+  async begin(port: number): Promise<void> {
+    await this.#ask({ port, count: SCRAPERS });
   }
 
   /** Ends the scraping. Returns how many pages were given since all had one, and of how many bytes. */

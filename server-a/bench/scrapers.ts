@@ -19,15 +19,14 @@ const SLICE_MS = 5000;
 const LOAD = 1 / 8;
 const keyOf = (n: number): string => `another_key_${n}_0000000000`;
 
-/** What goes on beside the senders. The control scrapes another process, for as many bytes as the plain pages have. */
+/** What goes on beside the senders. The control scrapes another process, for as many bytes. */
 const BESIDE = {
   alone: undefined,
-  gzip: { name: `${SCRAPERS} scrapers, gzip`, encoding: 'gzip' },
-  plain: { name: `${SCRAPERS} scrapers, plain`, encoding: 'identity' },
-  control: { name: 'control: another server', encoding: 'identity' },
+  scrapers: `${SCRAPERS} scrapers`,
+  control: 'control: another server',
 } as const;
 type Beside = keyof typeof BESIDE;
-const VARIANTS = ['alone', 'gzip', 'plain', 'control'] as const satisfies readonly Beside[];
+const VARIANTS = ['alone', 'scrapers', 'control'] as const satisfies readonly Beside[];
 
 /** Where a latency is taken. */
 const CLOCKS = {
@@ -73,7 +72,7 @@ export async function scrapers(bench: Bench): Promise<Outcome> {
     const figuresOf: Record<string, unknown> = { ratePerSecond };
     for (const variant of VARIANTS) {
       const { slices, pages, pageBytes } = measured[variant];
-      const row = [`${name}, ${ratePerSecond} a second`, BESIDE[variant]?.name ?? 'nothing'];
+      const row = [`${name}, ${ratePerSecond} a second`, BESIDE[variant] ?? 'nothing'];
       const senders = inWords('senders', variant, measured);
       const inGateway = inWords('gateway', variant, measured);
       rows.senders.push([...row, ...senders, ...scrapedOf(variant, measured)]);
@@ -164,17 +163,17 @@ async function inTurn(
     pages: 0,
     pageBytes: 0,
   });
-  const measured = { alone: none(), gzip: none(), plain: none(), control: none() };
+  const measured = { alone: none(), scrapers: none(), control: none() };
   const scrapers = new Scrapers();
-  await scrapers.begin(target.port, BESIDE.plain.encoding);
+  await scrapers.begin(target.port);
   const { pageBytes } = await scrapers.stop();
   const control = await startControl(pageBytes, pauseMs);
   try {
     for (let round = 1; round <= bench.rounds; round += 1) {
       const order = VARIANTS.map((variant) => ({ variant, rank: Math.random() }));
       for (const { variant } of order.sort((a, b) => a.rank - b.rank)) {
-        const beside = BESIDE[variant];
-        if (beside) await scrapers.begin(variant === 'control' ? control.port : target.port, beside.encoding);
+        const scraped = { alone: undefined, scrapers: target.port, control: control.port }[variant];
+        if (scraped !== undefined) await scrapers.begin(scraped);
         const sum = measured[variant];
         const { slices, latencies } = sum;
         const inGateway = await target.latenciesOf(async () => {
@@ -183,7 +182,7 @@ async function inTurn(
           slices.push(await slice(all, durationMs, (seen) => void latencies.senders.push(seen)));
         });
         latencies.gateway.push(inGateway);
-        if (beside) {
+        if (scraped !== undefined) {
           const { pages, pageBytes } = await scrapers.stop();
           sum.pages += pages;
           sum.pageBytes = pageBytes;

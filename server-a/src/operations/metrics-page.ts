@@ -5,7 +5,7 @@ import type { Publisher } from '../rabbitmq/publisher.js';
 import type { RedisService } from '../redis/routes.js';
 import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
-import { countReader, GzipPages, PlainPages } from './page-bytes.js';
+import { countReader, Pages } from './page-bytes.js';
 import { PageSender } from './page-sender.js';
 import { type RunPause, SharedRun } from './shared-run.js';
 
@@ -29,9 +29,8 @@ export interface MetricsPageTimes {
 }
 
 /**
- * `GET /metrics`: all metrics in Prometheus's text format, compressed for whoever accepts gzip, as Prometheus does. However
- * many scrape, and however many series there are, the senders are served in between: one page is made for all who wait, in
- * slices, and sent in slices.
+ * `GET /metrics`: all metrics in Prometheus's text format. However many scrape, and however many series there are,
+ * the senders are served in between: one page is made for all who wait, in slices, and sent in slices.
  */
 export function metricsPage(
   { metrics, publisher, redis, rabbitmq }: MetricsPageParts,
@@ -44,15 +43,11 @@ export function metricsPage(
     metrics.rabbitmqBlocked.set(rabbitmq.unusable === 'blocked' ? 1 : 0);
     return metricsText(metrics.registry);
   };
-  const [plainPages, gzipPages, sender] = [new PlainPages(), new GzipPages(), new PageSender()];
-  const pages = {
-    identity: new SharedRun(() => plainPages.make(texts()), pauseMs),
-    gzip: new SharedRun(() => gzipPages.make(texts()), pauseMs),
-  };
+  const [pages, sender] = [new Pages(), new PageSender()];
+  const making = new SharedRun(() => pages.make(texts()), pauseMs);
   return async function metricsPage(ctx) {
     const { res } = ctx;
-    const coding = ctx.acceptsEncodings('gzip', 'identity') === 'gzip' ? 'gzip' : 'identity';
-    const page = await pages[coding].ask();
+    const page = await making.ask();
     ctx.status = 200;
     // Not by Koa: for its first body that is a stream it has Node.js load all of `fetch`, 20 ms in one turn of the event loop.
     ctx.respond = false;
@@ -62,8 +57,6 @@ export function metricsPage(
     settleUnreadBody(ctx);
     res.setHeader('Content-Type', metrics.registry.contentType);
     res.setHeader('Content-Length', String(page.pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
-    res.setHeader('Vary', 'Accept-Encoding');
-    if (coding === 'gzip') res.setHeader('Content-Encoding', 'gzip');
     if (ctx.method === 'HEAD') {
       res.end();
       return;

@@ -3,7 +3,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { escaped, labelText, SeriesCounter, SeriesGauge } from './metric-series.js';
 
-/** Lines made in one turn of the event loop: a tenth of a millisecond, with their compression. */
+/** Lines made in one turn of the event loop: a twentieth of a millisecond. */
 const LINES_PER_TURN = 250;
 
 /**

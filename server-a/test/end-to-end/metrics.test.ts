@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { MetricsPage, scrape } from '../support/metrics-page.js';
+import { scrape } from '../support/metrics-page.js';
 import { SEND_PATH } from '../support/paths.js';
 import { newBody, Site, sha256 } from '../support/site.js';
 
@@ -33,27 +32,6 @@ test('metrics: the names of the specification -> there from the start, with thei
   }
   t.regex(page.text, /^sms_config_fingerprint_mismatch_total\{kind="clients"\} 0$/m);
   t.regex(page.text, /^sms_config_fingerprint_mismatch_total\{kind="providers"\} 0$/m);
-});
-
-test('metrics: a scraper that accepts gzip, as Prometheus does -> the same page, compressed', async (t) => {
-  const plain = await gateway.ask('/metrics');
-  t.is(plain.headers['content-encoding'], undefined);
-  for (const method of ['GET', 'HEAD']) {
-    const { headers, bytes } = await gateway.ask('/metrics', method, { 'Accept-Encoding': 'gzip' });
-    t.is(headers['content-encoding'], 'gzip');
-    t.is(headers.vary, 'Accept-Encoding');
-    t.is(headers['content-type'], plain.headers['content-type']);
-    t.true(Number(headers['content-length']) < plain.bytes.length / 3);
-    if (method === 'HEAD') {
-      t.is(bytes.length, 0);
-      continue;
-    }
-    t.is(Number(headers['content-length']), bytes.length);
-    const page = gunzipSync(bytes).toString();
-    const headsOf = (text: string): string[] => text.split('\n').filter((line) => line.startsWith('#'));
-    t.deepEqual(headsOf(page), headsOf(plain.text));
-    t.is(new MetricsPage(page).value('sms_providers_config_total'), 4);
-  }
 });
 
 test('metrics: those that the design adds -> there, with their types', async (t) => {

@@ -2,7 +2,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import { ask } from '../support/http-client.js';
 import { newBody, Site } from '../support/site.js';
@@ -12,7 +11,7 @@ const CLIENTS = 20_000;
 const SCRAPERS = 16;
 const SENDS = 40;
 
-test('scrapers: 16 without a pause, half of them compressed, 20,000 clients -> each has whole pages, and half of the sends take less than 500 ms', async (t) => {
+test('scrapers: 16 without a pause, 20,000 clients -> each has whole pages, and half of the sends take less than 500 ms', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-test-scrapers-'));
   const site = new Site();
   t.teardown(async () => {
@@ -29,19 +28,15 @@ test('scrapers: 16 without a pause, half of them compressed, 20,000 clients -> e
   const gateway = await site.startGateway({ CLIENT_CONFIG: '', CLIENT_CONFIG_FILE: file });
   const { port } = gateway;
   const scrape = async () => (await ask({ port, path: '/metrics' })).text;
-  const scrapeCompressed = async () => {
-    const { bytes } = await ask({ port, path: '/metrics', headers: { 'Accept-Encoding': 'gzip' } });
-    return gunzipSync(bytes).toString();
-  };
   await waitFor('the quotas of all', async () => {
     const page = await scrape();
     return page.match(/^sms_quota_used\{client="Client \d+"\} 0$/gm)?.length === CLIENTS;
   });
 
   let over = false;
-  const pages = Array.from({ length: SCRAPERS }, async (_, n) => {
+  const pages = Array.from({ length: SCRAPERS }, async () => {
     let whole = 0;
-    while (!over) if ((await (n % 2 === 0 ? scrape() : scrapeCompressed())).endsWith('\n')) whole += 1;
+    while (!over) if ((await scrape()).endsWith('\n')) whole += 1;
     return whole;
   });
   const took: number[] = [];

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import test from 'ava';
-import { begin, bytesOf, question, scrape, serveMetrics, valuesOn } from '../support/metrics-server.js';
+import { begin, bytesOf, QUESTION, scrape, serveMetrics, valuesOn } from '../support/metrics-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 /** More than a loopback connection holds on its own, at 250 bytes a series. */
@@ -26,7 +26,7 @@ test('metrics page: a scraper that reads slowly, and pages for others meanwhile 
 
 test('metrics page: a scraper that takes nothing of two pages -> its connection ends when the time is up', async (t) => {
   const { server, port } = await serveMetrics(t, MANY, 200);
-  const stalled = await begin(port, question('identity').repeat(2));
+  const stalled = await begin(port, QUESTION.repeat(2));
   t.teardown(() => stalled.destroy());
   stalled.pause();
   const connections = (): Promise<number> =>

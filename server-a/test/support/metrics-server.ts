@@ -76,8 +76,7 @@ export const valuesOn = (page: string): Set<string> =>
   new Set(Array.from(page.matchAll(/^sms_quota_used\{.*\} (\d+)$/gm), ([, value = '']) => value));
 
 /** A scrape, as it is written to a socket. */
-export const question = (encoding: string): string =>
-  `GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: ${encoding}\r\n\r\n`;
+export const QUESTION = 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n';
 
 /** Connects, and writes a text. */
 export async function begin(port: number, text: string): Promise<Socket> {

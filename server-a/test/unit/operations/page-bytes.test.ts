@@ -2,9 +2,8 @@
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { countReader, GzipPages, type Page, PlainPages } from '../../../src/operations/page-bytes.js';
+import { countReader, type Page, Pages } from '../../../src/operations/page-bytes.js';
 import { waitFor } from '../../support/wait-for.js';
 
 const texts = (...pieces: readonly string[]): AsyncIterable<string> => Readable.from(pieces);
@@ -21,58 +20,31 @@ const PIECES = [
   'b',
 ];
 
-test('gzip page: pieces of many sizes -> read back as they were', async (t) => {
-  const page = await new GzipPages().make(texts(...PIECES));
-  t.is(gunzipSync(bytesOf(page)).toString(), PIECES.join(''));
-  t.true(bytesOf(page).length < PIECES.join('').length / 4);
-});
-
-test('gzip pages: of several parts, with a text that is larger than a part, one after the other -> read back as they were', async (t) => {
-  const pages = new GzipPages();
-  const large = Array.from({ length: 60_000 }, (_, n) => `series{client="${n}"} 1\n`).join('');
-  for (const pieces of [
-    [...PIECES, large, ...PIECES, large],
-    PIECES,
-    Array<string>(40).fill('x'.repeat(30_000)),
-  ]) {
-    t.is(gunzipSync(bytesOf(await pages.make(texts(...pieces)))).toString(), pieces.join(''));
+test('page: the text cannot be made -> said, and not half a page', async (t) => {
+  async function* broken(): AsyncGenerator<string> {
+    yield 'a'.repeat(100_000);
+    throw new Error('no more');
   }
+  await t.throwsAsync(new Pages().make(broken()), { message: 'no more' });
 });
 
-test('gzip page: nothing -> an empty page', async (t) => {
-  t.is(gunzipSync(bytesOf(await new GzipPages().make(texts()))).length, 0);
-});
-
-for (const [what, make] of [
-  ['gzip page', (pieces: AsyncIterable<string>) => new GzipPages().make(pieces)],
-  ['plain page', (pieces: AsyncIterable<string>) => new PlainPages().make(pieces)],
-] as const) {
-  test(`${what}: the text cannot be made -> said, and not half a page`, async (t) => {
-    async function* broken(): AsyncGenerator<string> {
-      yield 'a'.repeat(100_000);
-      throw new Error('no more');
-    }
-    await t.throwsAsync(make(broken()), { message: 'no more' });
-  });
-}
-
-test('plain pages: one after the other, each of another size -> read back as they were', async (t) => {
-  const pages = new PlainPages();
+test('pages: one after the other, each of another size -> read back as they were', async (t) => {
+  const pages = new Pages();
   for (const pieces of [PIECES, PIECES.toReversed(), [], ['one'], PIECES]) {
     t.is(textOf(await pages.make(texts(...pieces))), pieces.join(''));
   }
 });
 
-test('plain pages: nobody is sent the last one -> the next one lies in its buffers, a few bytes longer', async (t) => {
-  const pages = new PlainPages();
+test('pages: nobody is sent the last one -> the next one lies in its buffers, a few bytes longer', async (t) => {
+  const pages = new Pages();
   const first = buffersOf(await pages.make(texts('a'.repeat(10_000), 'b'.repeat(10_000))));
   const second = buffersOf(await pages.make(texts('a'.repeat(10_010), 'b'.repeat(10_010))));
   t.is(second.length, 2);
   t.true(second.every((buffer, n) => buffer === first[n]));
 });
 
-test('plain pages: some are sent still -> not touched; none of them any more -> the buffers of one are kept', async (t) => {
-  const pages = new PlainPages();
+test('pages: some are sent still -> not touched; none of them any more -> the buffers of one are kept', async (t) => {
+  const pages = new Pages();
   const sent: Page[] = [];
   for (let n = 0; n < 5; n += 1) {
     const page = await pages.make(texts(String(n).repeat(10_000)));
