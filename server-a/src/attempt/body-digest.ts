@@ -10,7 +10,11 @@ const LENGTH = 10;
  * The digest is made of what the body says, not of its bytes. So white space makes no difference, and a message has the
  * same digest alone and in a batch, where its key stands beside its fields.
  */
-export function bodyDigest({ request, parsed, rawBody }: RequestState): string {
+export function bodyDigest({
+  request,
+  parsed,
+  rawBody,
+}: Partial<Pick<RequestState, 'request' | 'parsed' | 'rawBody'>>): string {
   if (request !== undefined) return digestOf(textOf(request));
   if (parsed !== undefined) return digestOf(inOrder(parsed));
   return rawBody === undefined ? '' : digestOf(rawBody);

@@ -56,7 +56,7 @@ export function leaseMs(settings: TimeSettings): number {
  * Returns until when a request may wait for services (by performance.now(), milliseconds). The time begins with the first
  * call of this: before it, the request has waited only for its sender's body.
  */
-export function deadlineOf(ctx: { readonly state: { deadline?: number } }): number {
+export function deadlineOf(ctx: { readonly state: { deadline: number | undefined } }): number {
   ctx.state.deadline ??= performance.now() + REQUEST_LIMIT_MS;
   return ctx.state.deadline;
 }

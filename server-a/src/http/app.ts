@@ -7,7 +7,7 @@ import { type MetricsPageParts, metricsPage } from '../operations/metrics-page.j
 import { openapiDocument } from '../operations/openapi-document.js';
 import { batchRequest, everyRequest, keyRequest, type PipelineParts, sendRequest } from '../pipeline.js';
 import { writeAnswer } from '../request/answers.js';
-import type { Context, Layer, RequestState } from '../request/state.js';
+import { type Context, type Layer, RequestState } from '../request/state.js';
 import { composed } from './layers.js';
 import { BATCH_PATH, isSendRequest, REQUESTS_PATH, SEND_PATH } from './paths.js';
 
@@ -45,6 +45,7 @@ export function createListener(parts: AppParts, operations: 'here' | 'elsewhere'
       return;
     }
     const ctx = app.createContext<RequestState>(req, res);
+    ctx.state = new RequestState();
     // As Koa has it until a layer says otherwise.
     res.statusCode = 404;
     runLayers(ctx).then(
@@ -69,6 +70,7 @@ export function createOperationsListener(parts: AppParts): RequestListener {
 function newApp({ log }: AppParts, everyLayers: readonly Layer[]): Koa<RequestState> {
   const app = new Koa<RequestState>();
   app.use(async (ctx, next) => {
+    ctx.state = new RequestState();
     await next();
     // What the layers have not answered with JSON, such as the metrics, Koa writes.
     if (writeAnswer(ctx)) ctx.respond = false;

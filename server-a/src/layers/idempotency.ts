@@ -9,6 +9,7 @@ import type { Settlement } from '../attempt/settlement.js';
 import { deadlineOf, HOLD_MS, REQUEST_LIMIT_MS, settleLimitMs } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
 import { type ApiError, internalError, renderError, throwAsUnknown, toApiError } from '../errors.js';
+import { afterwards } from '../http/layers.js';
 import type { Log } from '../logging/log.js';
 import type { IdempotencyOutcome, Metrics } from '../metrics.js';
 import type { LateEnd } from '../rabbitmq/publish-link.js';
@@ -78,7 +79,8 @@ export function onceForEachKey(parts: IdempotencyParts) {
 
   /** Not async: what such a function keeps while it waits would be the largest part of an item's garbage. */
   function letThroughOnce(ctx: SendContext, next: Next, attempt: Attempt): Promise<void> {
-    return next().then(
+    return afterwards(
+      next,
       () => goBack(ctx, attempt, undefined),
       (thrown: unknown) => goBack(ctx, attempt, toApiError(thrown)),
     );

@@ -1,5 +1,6 @@
 import type { RegistryHolder } from '../config/registry.js';
 import { type ApiError, toApiError } from '../errors.js';
+import { afterwards } from '../http/layers.js';
 import { isBatchRequest, isSendRequest, REQUESTS_PATH } from '../http/paths.js';
 import type { Log } from '../logging/log.js';
 import type { Metrics } from '../metrics.js';
@@ -35,9 +36,9 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
   return function observeRequest(ctx, next) {
     const startedAt = performance.now();
     ctx.state.registry = registry.current;
-    const trace = traceContextOf(ctx.req.headers);
-    if (trace !== undefined) ctx.state.trace = trace;
-    return next().then(
+    ctx.state.trace = traceContextOf(ctx.req.headers);
+    return afterwards(
+      next,
       () => observe(ctx, startedAt, undefined),
       (thrown: unknown) => {
         const error = toApiError(thrown);

@@ -1,6 +1,7 @@
 import { isoNow } from '../clock.js';
 import { turnEnds } from '../connection/turn-end.js';
 import { ApiError, renderError, toApiError } from '../errors.js';
+import { afterwards } from '../http/layers.js';
 import { settleUnreadBody } from '../http/unread-body.js';
 import { answerJson, setHeader } from '../request/answers.js';
 import type { Context, Layer } from '../request/state.js';
@@ -9,7 +10,8 @@ import type { Context, Layer } from '../request/state.js';
 export function reportErrors(): Layer {
   const turnEnd = turnEnds();
   return function reportErrors(ctx, next) {
-    return next().then(
+    return afterwards(
+      next,
       () => {
         settleUnreadBody(ctx);
         if (ctx.state.json === undefined) answerUnanswered(ctx);

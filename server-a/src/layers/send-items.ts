@@ -3,7 +3,7 @@ import { ownerNames } from '../attempt/owners.js';
 import { deadlineOf } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
 import { type ApiError, internalError, renderError, toApiError } from '../errors.js';
-import { composed } from '../http/layers.js';
+import { afterwards, composed } from '../http/layers.js';
 import type { DayUsage } from '../redis/calls.js';
 import { answerJson, headerOf } from '../request/answers.js';
 import type { BatchItem } from '../request/batch.js';
@@ -12,7 +12,7 @@ import {
   type Context,
   fromEarlierLayer,
   type Layer,
-  type RequestState,
+  RequestState,
   type SendContext,
   type SendLayer,
 } from '../request/state.js';
@@ -54,7 +54,15 @@ export function sendItems(parts: SendItemsParts): Layer {
           return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
         };
         // Not async: what such a function keeps while it waits is the largest part of an item's garbage.
-        return sendItem(itemCtx, item, usage).then(
+        return afterwards(
+          () =>
+            letThroughOnce(
+              itemCtx,
+              () => runLayers(itemCtx),
+              parseIdempotencyKey(item.key),
+              nextOwner(),
+              usage,
+            ),
           () => end(itemCtx.state.json === undefined ? noAnswer() : undefined),
           (thrown: unknown) => end(toApiError(thrown)),
         );
@@ -69,26 +77,20 @@ export function sendItems(parts: SendItemsParts): Layer {
     const summary = JSON.stringify({ items: items.length, outcomes, quota_left: quotaLeft });
     answerJson(ctx, 207, `{"results":[${results}],"summary":${summary}}`);
   };
-
-  /** Runs an item through its layers. */
-  function sendItem(ctx: SendContext, { key }: BatchItem, usage: DayUsage): Promise<void> {
-    try {
-      return letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), nextOwner(), usage);
-    } catch (thrown) {
-      return Promise.reject(thrown);
-    }
-  }
 }
 
 const noAnswer = (): ApiError => internalError('unknown', new Error('no layer has answered'));
 
 function contextOf({ state }: Context, { body }: BatchItem, deadline: number): SendContext {
   const { registry, trace, apiKey, client } = state;
-  const ofItem: RequestState = { parsed: body, deadline };
-  if (registry !== undefined) ofItem.registry = registry;
-  if (trace !== undefined) ofItem.trace = trace;
-  if (apiKey !== undefined) ofItem.apiKey = apiKey;
-  if (client !== undefined) ofItem.client = client;
+  const ofItem = Object.assign(new RequestState(), {
+    registry,
+    trace,
+    apiKey,
+    client,
+    parsed: body,
+    deadline,
+  });
   return { state: ofItem, res: { statusCode: 404 } };
 }
 

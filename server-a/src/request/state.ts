@@ -34,50 +34,54 @@ export interface BatchEnd {
   readonly trackingIds: readonly (string | undefined)[];
 }
 
-/** The state of one request. A field is undefined until its layer has run. */
-export interface RequestState {
+/**
+ * The state of one request. A field is undefined until its layer has run. All are there from the beginning: an object that
+ * grows by one field after the other is copied again and again.
+ */
+export class RequestState {
   /** observe-request -> all: one consistent configuration for the whole request. */
-  registry?: Registry;
+  registry: Registry | undefined = undefined;
   /** observe-request -> all that log, publish: the trace that the request belongs to. */
-  trace?: TraceContext;
+  trace: TraceContext | undefined = undefined;
   /** identify -> all that log: the API key that the request came with. Set for registered keys, good or not. */
-  apiKey?: ApiKey;
+  apiKey: ApiKey | undefined = undefined;
   /** identify -> everybody: whose request this is; inactive where its API key has expired. */
-  client?: Client;
+  client: Client | undefined = undefined;
   /** attempt/time-limits -> every wait: until when the request may wait for services, by performance.now(). */
-  deadline?: number;
+  deadline: number | undefined = undefined;
   /** look-up -> observe-request: the idempotency key that is asked about. */
-  key?: string;
+  key: string | undefined = undefined;
   /** idempotency -> quota: the request's work on its idempotency key; undefined = the request has none. */
-  attempt?: Attempt;
+  attempt: Attempt | undefined = undefined;
   /** validation -> idempotency, quota: the body's bytes; undefined = the body was not read, or could not be. */
-  rawBody?: Buffer;
+  rawBody: Buffer | undefined = undefined;
   /** validation (single) or batch (of an item) -> idempotency, quota: what the JSON says; undefined = it is none. */
-  parsed?: unknown;
+  parsed: unknown = undefined;
   /** batch-body -> send-items: the messages of a batch. */
-  items?: readonly BatchItem[];
+  items: readonly BatchItem[] | undefined = undefined;
   /** send-items -> observe-request: what became of them. */
-  batch?: BatchEnd;
+  batch: BatchEnd | undefined = undefined;
   /** validation -> provider-gate, publish. */
-  request?: SendRequest;
+  request: SendRequest | undefined = undefined;
   /** provider-gate -> publish: canonical names in order; empty = Server B chooses. */
-  providersEffective?: readonly string[];
+  providersEffective: readonly string[] | undefined = undefined;
   /** provider-gate -> observe-request: the refusal, to be counted if it stands. */
-  blocked?: GateRefusal;
+  blocked: GateRefusal | undefined = undefined;
   /** quota -> publish, idempotency: the key is claimed and its unit charged. */
-  admitted?: Admitted;
+  admitted: Admitted | undefined = undefined;
   /** quota -> idempotency: what stands under the key instead; `nothing`, or `unanswered` = Redis did not say. */
-  standing?: Standing | { readonly status: 'nothing' } | { readonly status: 'unanswered' };
+  standing: Standing | { readonly status: 'nothing' } | { readonly status: 'unanswered' } | undefined =
+    undefined;
   /** publish -> idempotency, quota: how the publish ended; undefined = it was not begun. */
-  published?: PublishOutcome;
+  published: PublishOutcome | undefined = undefined;
   /** idempotency (keyed) or publish (unkeyed) -> errors, observe-request: UUIDv4. */
-  trackingId?: string;
+  trackingId: string | undefined = undefined;
   /** idempotency -> observe-request: the answer is an earlier one's. */
-  replayed?: boolean;
+  replayed: boolean | undefined = undefined;
   /** request/answers, for all that answer: names and values of the answer's headers, in turn. */
-  headers?: string[];
+  headers: string[] | undefined = undefined;
   /** request/answers, for all that answer: the answer, a JSON text; its status is Node's own. */
-  json?: string;
+  json: string | undefined = undefined;
 }
 
 /** What the layers behind the reading of a body need: a request's own context, or one of a batch's items. */

@@ -121,7 +121,7 @@ test('twin: the pause before a look -> counts as time', (t) => {
 });
 
 test('deadline: asked twice -> counted from the first time', (t) => {
-  const ctx = { state: {} };
+  const ctx = { state: { deadline: undefined } };
   t.is(
     at(1000, () => deadlineOf(ctx)),
     1000 + REQUEST_LIMIT_MS,
