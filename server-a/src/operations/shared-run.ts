@@ -4,7 +4,7 @@ export interface RunPause {
   readonly most: number;
 }
 
-const PAUSE_MS: RunPause = { least: 250, most: 2000 };
+const PAUSE_MS: RunPause = { least: 250, most: 5000 };
 /** A pause is this many times as long as the run before it. */
 const PAUSE_PER_RUN = 50;
 

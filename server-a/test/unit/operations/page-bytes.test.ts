@@ -35,10 +35,18 @@ test('pages: one after the other, each of another size -> read back as they were
   }
 });
 
+test('pages: many small texts -> sent in few pieces, none larger than it need be', async (t) => {
+  const page = await new Pages().make(texts(...Array<string>(100).fill('x'.repeat(10_000))));
+  t.deepEqual(
+    page.pieces.map(({ length }) => length),
+    [...Array<number>(16).fill(60_000), 40_000],
+  );
+});
+
 test('pages: nobody is sent the last one -> the next one lies in its buffers, a few bytes longer', async (t) => {
   const pages = new Pages();
-  const first = buffersOf(await pages.make(texts('a'.repeat(10_000), 'b'.repeat(10_000))));
-  const second = buffersOf(await pages.make(texts('a'.repeat(10_010), 'b'.repeat(10_010))));
+  const first = buffersOf(await pages.make(texts('a'.repeat(50_000), 'b'.repeat(50_000))));
+  const second = buffersOf(await pages.make(texts('a'.repeat(50_010), 'b'.repeat(50_010))));
   t.is(second.length, 2);
   t.true(second.every((buffer, n) => buffer === first[n]));
 });
