@@ -2,7 +2,7 @@
  * Scrapers in a process of their own, each asking again as soon as it has its page. Plain JavaScript, so that no loader
  * runs beside them.
  *
- * They are told by the channel when to begin, with `{ port, count }`, and answer `begun` when all have had a
+ * They end with the channel, and are told by it when to begin, with `{ port, count }`, and answer `begun` when all have had a
  * page; `stop` ends them, and is answered with `{ pages, pageBytes }`: how many came since, and of how many bytes. One
  * process serves a whole benchmark, so that none starts while senders are measured. On a small machine the senders wait
  * for its CPU, and Prometheus is on another: so it has the lowest priority, reads into one buffer and makes nothing of the
@@ -47,6 +47,7 @@ function scrape({ port, count }) {
   sockets.push(socket);
 }
 
+process.on('disconnect', () => process.exit());
 process.on('message', (message) => {
   if (message === 'stop') {
     for (const socket of sockets) socket.destroy();

@@ -1,5 +1,5 @@
 /** The scrapers of the benchmark, and the server that they scrape for comparison, each a process of its own. */
-import { fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import * as yup from 'yup';
@@ -51,8 +51,7 @@ export async function startControl(
   bytes: number,
   pauseMs: number,
 ): Promise<{ port: number; stop: () => void }> {
-  const args = [pathOf('static-pages.mjs'), String(bytes), String(pauseMs)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [port] = await once(child.stdout, 'data');
-  return { port: Number(String(port)), stop: () => void child.kill() };
+  const child = fork(pathOf('static-pages.mjs'), [String(bytes), String(pauseMs)], { execArgv: [] });
+  const [port] = await once(child, 'message');
+  return { port: Number(port), stop: () => void child.kill() };
 }

@@ -58,7 +58,7 @@ export async function scrapers(bench: Bench): Promise<Outcome> {
       name: `${CLIENTS.toLocaleString('en')} clients`,
       env: { CLIENT_CONFIG: '', CLIENT_CONFIG_FILE: file },
       count: CLIENTS,
-      pauseMs: 1000,
+      pauseMs: 1400,
     },
   ];
   for (const { name, env, count, pauseMs } of cases) {

@@ -2,9 +2,8 @@
  * Serves pages as large as the gateway's, and as often, out of a process that has nothing else to do: what scraping costs
  * the senders on the same machine when no gateway is scraped. It has the lowest priority, as the scrapers do.
  *
- *     node bench/static-pages.mjs <bytes of a page> <milliseconds between two pages>
- *
- * Prints its port.
+ * Its arguments are the bytes of a page and the milliseconds between two. It sends its port over the channel, and ends with
+ * the channel: a benchmark that is killed leaves nothing behind.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -14,7 +13,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 setPriority(constants.priority.PRIORITY_LOW);
 
 /** Sent in one turn of the event loop, as the gateway does. */
-const PIECE_BYTES = 30_000;
+const PIECE_BYTES = 64 * 1024;
 
 const [bytes, pauseMs] = process.argv.slice(2).map(Number);
 const page = Buffer.alloc(bytes, 'x');
@@ -38,4 +37,5 @@ setInterval(() => {
   waiting = [];
   for (const socket of served) void send(socket);
 }, pauseMs);
-server.listen(0, '127.0.0.1', () => process.stdout.write(`${server.address().port}\n`));
+process.on('disconnect', () => process.exit());
+server.listen(0, '127.0.0.1', () => process.send(server.address().port));

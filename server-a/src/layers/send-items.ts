@@ -2,14 +2,15 @@ import type { Histogram } from 'prom-client';
 import { ownerNames } from '../attempt/owners.js';
 import { deadlineOf } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
-import { type ApiError, internalError, renderError, toApiError } from '../errors.js';
-import { afterwards, composed } from '../http/layers.js';
+import { type ApiError, internalError, renderError } from '../errors.js';
+import { composed } from '../http/layers.js';
 import type { DayUsage } from '../redis/calls.js';
 import { answerJson, headerOf } from '../request/answers.js';
 import type { BatchItem } from '../request/batch.js';
 import { parseIdempotencyKey } from '../request/idempotency-key.js';
 import {
   type Context,
+  errorOf,
   fromEarlierLayer,
   type Layer,
   RequestState,
@@ -54,17 +55,9 @@ export function sendItems(parts: SendItemsParts): Layer {
           return { outcome, text: textOf(itemCtx, item, index, error), trackingId: itemCtx.state.trackingId };
         };
         // Not async: what such a function keeps while it waits is the largest part of an item's garbage.
-        return afterwards(
-          () =>
-            letThroughOnce(
-              itemCtx,
-              () => runLayers(itemCtx),
-              parseIdempotencyKey(item.key),
-              nextOwner(),
-              usage,
-            ),
+        return sendItem(itemCtx, item, usage).then(
           () => end(itemCtx.state.json === undefined ? noAnswer() : undefined),
-          (thrown: unknown) => end(toApiError(thrown)),
+          (thrown: unknown) => end(errorOf(itemCtx, thrown)),
         );
       }),
     );
@@ -77,6 +70,15 @@ export function sendItems(parts: SendItemsParts): Layer {
     const summary = JSON.stringify({ items: items.length, outcomes, quota_left: quotaLeft });
     answerJson(ctx, 207, `{"results":[${results}],"summary":${summary}}`);
   };
+
+  /** Runs an item through its layers. Never throws: the items behind it have to be sent too. */
+  function sendItem(ctx: SendContext, { key }: BatchItem, usage: DayUsage): Promise<void> {
+    try {
+      return letThroughOnce(ctx, () => runLayers(ctx), parseIdempotencyKey(key), nextOwner(), usage);
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
 }
 
 const noAnswer = (): ApiError => internalError('unknown', new Error('no layer has answered'));

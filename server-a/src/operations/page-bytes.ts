@@ -63,7 +63,7 @@ const NO_ROOM: Buffer = Buffer.alloc(0);
 function roomFor({ pieces, rooms }: RoomyPage, bytes: number): Buffer {
   const known = rooms[pieces.length];
   if (known !== undefined && known.length >= bytes) return known;
-  const room = Buffer.allocUnsafeSlow(Math.max(ROOM_BYTES, bytes));
+  const room = Buffer.allocUnsafeSlow(Math.ceil(bytes / ROOM_BYTES) * ROOM_BYTES);
   rooms[pieces.length] = room;
   return room;
 }

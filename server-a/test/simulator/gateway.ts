@@ -16,7 +16,7 @@ import { keyNames } from '../../src/redis/keys.js';
 import { RedisLink } from '../../src/redis/link.js';
 import { notRunError } from '../../src/redis/not-run.js';
 import { Scripts } from '../../src/redis/scripts.js';
-import type { Context, Layer, RequestState } from '../../src/request/state.js';
+import { type Context, type Layer, RequestState } from '../../src/request/state.js';
 import type { Process } from './process.js';
 import type { SimulatedBrokerLink } from './simulated-broker-link.js';
 import type { SimulatedRedisClient } from './simulated-redis-client.js';
@@ -132,6 +132,7 @@ export class SimulatedGateway {
     req.url = path;
     req.headers = { ...headers, traceparent: `00-${id}-1111111111111111-01` };
     const ctx = app.createContext<RequestState>(req, new ServerResponse(req));
+    ctx.state = new RequestState();
     if (headers['content-type'] === 'application/json') ctx.state.rawBody = body;
     this.#inFlight += 1;
     try {

@@ -3,7 +3,7 @@ import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:
 import { Socket } from 'node:net';
 import Koa from 'koa';
 import type { Registry } from '../../src/config/registry.js';
-import type { Context, Layer, RequestState } from '../../src/request/state.js';
+import { type Context, type Layer, RequestState } from '../../src/request/state.js';
 import { configOf } from './configs.js';
 import { SEND_PATH } from './paths.js';
 
@@ -44,7 +44,7 @@ export function contextOf(asked: Asked = {}): Context {
   const ctx = app.createContext<RequestState>(req, new ServerResponse(req));
   // As Koa does before the first layer.
   ctx.res.statusCode = 404;
-  Object.assign(ctx.state, { registry }, state);
+  ctx.state = Object.assign(new RequestState(), { registry }, state);
   return ctx;
 }
 

@@ -62,6 +62,24 @@ for (const series of [0, 1, 490, 500, 5000]) {
   });
 }
 
+for (const series of [100, 249, 250, 499]) {
+  test(`metrics text: eight metrics of ${series} series, one behind the other -> 250 lines in a turn, and few more`, async (t) => {
+    const registers = [new Registry()];
+    for (let metric = 0; metric < 8; metric += 1) {
+      const gauge = new SeriesGauge({ name: `g${metric}`, help: 'g', labelNames: ['client'], registers });
+      for (let n = 0; n < series; n += 1) gauge.set({ client: `Client ${n}` }, n);
+    }
+    const [registry = new Registry()] = registers;
+    const pieces = await piecesOf(registry);
+    const lines = pieces.map((piece) => piece.match(/^g\d/gm)?.length ?? 0);
+    t.is(Math.max(...lines), 250);
+    t.is(
+      lines.reduce((sum, count) => sum + count, 0),
+      8 * series,
+    );
+  });
+}
+
 test('client metrics: the same labels by child, object and again -> one series; removed and reset -> gone, and from 0', async (t) => {
   const registers = [new Registry()];
   const counter = new SeriesCounter({ name: 'c_total', help: 'c', labelNames: ['client'], registers });

@@ -35,6 +35,13 @@ test('pages: one after the other, each of another size -> read back as they were
   }
 });
 
+test('pages: a text longer than a piece -> the next page has room for it, some digits longer', async (t) => {
+  const pages = new Pages();
+  const first = buffersOf(await pages.make(texts('a'.repeat(100_000))));
+  const second = buffersOf(await pages.make(texts('a'.repeat(100_010))));
+  t.true(second[0] === first[0]);
+});
+
 test('pages: many small texts -> sent in few pieces, none larger than it need be', async (t) => {
   const page = await new Pages().make(texts(...Array<string>(100).fill('x'.repeat(10_000))));
   t.deepEqual(
