@@ -58,7 +58,7 @@ export async function scrapers(bench: Bench): Promise<Outcome> {
       name: `${CLIENTS.toLocaleString('en')} clients`,
       env: { CLIENT_CONFIG: '', CLIENT_CONFIG_FILE: file },
       count: CLIENTS,
-      pauseMs: 1400,
+      pauseMs: 4800,
     },
   ];
   for (const { name, env, count, pauseMs } of cases) {

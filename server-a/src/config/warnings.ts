@@ -1,5 +1,6 @@
 /** What is allowed in a configuration and yet looks wrong: said at the start, and no reason not to start. */
 import { UNKNOWN_CLIENT } from '../metrics.js';
+import { LEAST_DIVIDED } from '../rabbitmq/slots.js';
 import { hashApiKey } from './api-key.js';
 import { hasExpired, SHORT_KEY } from './clients.js';
 import type { ConfigFault } from './faults.js';
@@ -54,6 +55,12 @@ export function configWarnings(config: Config, now = new Date()): ConfigFault[] 
   for (const variable of ['REDIS_URL', 'RABBITMQ_URL'] as const) {
     const twice = namedTwice(env[variable]);
     if (twice.length > 0) warn(variable, `names a node more than once: ${quoted(twice)}`);
+  }
+  if (env.MAX_IN_FLIGHT < LEAST_DIVIDED && registry.clients.length > 1) {
+    warn(
+      'MAX_IN_FLIGHT',
+      `is under ${LEAST_DIVIDED}: one client can hold all slots, and the others are refused`,
+    );
   }
   if (env.SHUTDOWN_TIMEOUT_MS < env.PUBLISH_TIMEOUT_MS) {
     warn('SHUTDOWN_TIMEOUT_MS', 'is shorter than PUBLISH_TIMEOUT_MS: a shutdown can cut off what waits');

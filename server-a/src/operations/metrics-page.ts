@@ -5,9 +5,9 @@ import type { Publisher } from '../rabbitmq/publisher.js';
 import type { RedisService } from '../redis/routes.js';
 import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
-import { countReader, Pages } from './page-bytes.js';
+import { countReader, type Page, Pages } from './page-bytes.js';
 import { PageSender } from './page-sender.js';
-import { type RunPause, SharedRun } from './shared-run.js';
+import { SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
 export interface MetricsPageParts {
@@ -20,12 +20,20 @@ export interface MetricsPageParts {
 /** Milliseconds for a scraper to take the page; as long as Prometheus waits by default. It bounds the pages in memory. */
 const SEND_LIMIT_MS = 10_000;
 
+/**
+ * Milliseconds between two pages: a second for each megabyte of the last one, so that scrapers cost the senders the same
+ * however many series there are. A scraper waits five seconds at the most, of the ten that Prometheus has by default.
+ */
+const pauseAfter = (bytes: number): number => Math.min(Math.max(250, bytes / 1000), 5000);
+
+const bytesIn = ({ pieces }: Page): number => pieces.reduce((bytes, { length }) => bytes + length, 0);
+
 /** What tests set. */
 export interface MetricsPageTimes {
   /** Milliseconds for a scraper to take the page. */
   readonly sendLimitMs?: number | undefined;
   /** Milliseconds between two pages that are made. */
-  readonly pauseMs?: RunPause | undefined;
+  readonly pauseMs?: number | undefined;
 }
 
 /**
@@ -44,7 +52,8 @@ export function metricsPage(
     return metricsText(metrics.registry);
   };
   const [pages, sender] = [new Pages(), new PageSender()];
-  const making = new SharedRun(() => pages.make(texts()), pauseMs);
+  const pauseOf = (page: Page): number => pauseMs ?? pauseAfter(bytesIn(page));
+  const making = new SharedRun(() => pages.make(texts()), pauseOf);
   return async function metricsPage(ctx) {
     const { res } = ctx;
     const page = await making.ask();
@@ -56,7 +65,7 @@ export function metricsPage(
     // The headers go out here, before the layers further out could say that the connection ends.
     settleUnreadBody(ctx);
     res.setHeader('Content-Type', metrics.registry.contentType);
-    res.setHeader('Content-Length', String(page.pieces.reduce((bytes, piece) => bytes + piece.length, 0)));
+    res.setHeader('Content-Length', String(bytesIn(page)));
     if (ctx.method === 'HEAD') {
       res.end();
       return;

@@ -1,12 +1,5 @@
-/** Milliseconds between two runs. */
-export interface RunPause {
-  readonly least: number;
-  readonly most: number;
-}
-
-const PAUSE_MS: RunPause = { least: 250, most: 5000 };
-/** A pause is this many times as long as the run before it. */
-const PAUSE_PER_RUN = 50;
+/** Milliseconds after every run in which none begins, at the least. */
+const LEAST_PAUSE_MS = 250;
 
 /**
  * Some work for many who ask at once: one run serves all who asked before it began, and runs keep a distance, so that
@@ -15,13 +8,17 @@ const PAUSE_PER_RUN = 50;
  */
 export class SharedRun<T> {
   readonly #work: () => Promise<T>;
-  readonly #pauseMs: RunPause;
+  readonly #pauseMs: (result: T) => number;
   /** The run that has not begun. */
   #next: Promise<T> | undefined;
   /** Resolves when a run may begin. */
   #pause: Promise<void> = Promise.resolve();
 
-  constructor(work: () => Promise<T>, pauseMs = PAUSE_MS) {
+  /**
+   * @param pauseMs returns the milliseconds after a run, by its result, in which none begins. Not by the time that it took:
+   *   where the process has stood still, that says nothing of the work
+   */
+  constructor(work: () => Promise<T>, pauseMs: (result: T) => number = () => LEAST_PAUSE_MS) {
     this.#work = work;
     this.#pauseMs = pauseMs;
   }
@@ -35,16 +32,17 @@ export class SharedRun<T> {
   async #run(pause: Promise<void>): Promise<T> {
     await pause;
     this.#next = undefined;
-    const startedAt = performance.now();
     let end = (): void => {};
     this.#pause = new Promise((resolve) => {
       end = resolve;
     });
+    let pauseMs = LEAST_PAUSE_MS;
     try {
-      return await this.#work();
+      const result = await this.#work();
+      pauseMs = this.#pauseMs(result);
+      return result;
     } finally {
-      const tookMs = performance.now() - startedAt;
-      setTimeout(end, Math.min(Math.max(PAUSE_PER_RUN * tookMs, this.#pauseMs.least), this.#pauseMs.most));
+      setTimeout(end, pauseMs);
     }
   }
 }

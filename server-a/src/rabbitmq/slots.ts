@@ -6,6 +6,8 @@
  * their buffers by (Choudhury and Hahne, 1998).
  */
 const SHARE_OF_FREE = 4;
+/** Slots of which no client can hold all: with fewer, nothing is divided. */
+export const LEAST_DIVIDED = SHARE_OF_FREE + 1;
 
 /** Counts the messages in flight, in all and by client. */
 export class Slots {

@@ -32,7 +32,7 @@ export async function serveMetrics(
   const app = new Koa<RequestState>();
   // Scrapers that hang up.
   app.on('error', () => {});
-  app.use(metricsPage(parts, { sendLimitMs, pauseMs: { least: 1, most: 1 } }));
+  app.use(metricsPage(parts, { sendLimitMs, pauseMs: 1 }));
   const server = createServer(app.callback()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {

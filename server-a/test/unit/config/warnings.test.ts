@@ -97,6 +97,11 @@ const WARNINGS: readonly (readonly [string, Parameters<typeof configOf>, RegExp]
     [many(1), { RABBITMQ_URL: 'amqps://rabbitmq/' }],
     /^RABBITMQ_URL logs in as guest/,
   ],
+  [
+    'slots that cannot be divided among two clients',
+    [many(2), { MAX_IN_FLIGHT: '4' }],
+    /^MAX_IN_FLIGHT is under 5: one client can hold all slots, and the others are refused$/,
+  ],
   ['a short shutdown', [many(1), SHORT], /^SHUTDOWN_TIMEOUT_MS is shorter than PUBLISH_TIMEOUT_MS/],
   [
     'a parameter nobody knows',

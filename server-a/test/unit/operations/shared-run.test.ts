@@ -38,6 +38,23 @@ test('shared run: asked again and again for a second -> five runs at the most', 
   t.true(runs >= 2 && runs <= 6, `${runs}`);
 });
 
+test('shared run: a pause that follows from the result -> kept, however long the run took', async (t) => {
+  useVirtualClock(t);
+  const begun: number[] = [];
+  const shared = new SharedRun(
+    async () => {
+      begun.push(performance.now());
+      await delay(100);
+      return 2000;
+    },
+    (result) => result,
+  );
+  await shared.ask();
+  await shared.ask();
+  const [first = 0, second = 0] = begun;
+  t.is(Math.round(second - first), 2100);
+});
+
 test('shared run: it fails -> told to all who asked, and the next one is tried', async (t) => {
   useVirtualClock(t);
   let runs = 0;
