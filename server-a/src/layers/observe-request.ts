@@ -1,11 +1,11 @@
 import type { RegistryHolder } from '../config/registry.js';
-import type { ApiError } from '../errors.js';
+import { type ApiError, toApiError } from '../errors.js';
 import { afterwards } from '../http/layers.js';
 import { isBatchRequest, isSendRequest, REQUESTS_PATH } from '../http/paths.js';
 import type { Log } from '../logging/log.js';
 import type { Metrics } from '../metrics.js';
 import { readIdempotencyKey } from '../request/idempotency-key.js';
-import { type Context, errorOf, type Layer } from '../request/state.js';
+import type { Context, Layer } from '../request/state.js';
 import { traceContextOf } from '../request/trace-context.js';
 import { logBatch } from './observe-items.js';
 import { reportBlocked } from './provider-gate.js';
@@ -41,7 +41,7 @@ export function observeRequest({ registry, metrics, log }: ObserveRequestParts):
       next,
       () => observe(ctx, startedAt, undefined),
       (thrown: unknown) => {
-        const error = errorOf(ctx, thrown);
+        const error = toApiError(thrown);
         observe(ctx, startedAt, error);
         throw error;
       },

@@ -1,10 +1,10 @@
 import { isoNow } from '../clock.js';
 import { turnEnds } from '../connection/turn-end.js';
-import { ApiError, renderError } from '../errors.js';
+import { ApiError, renderError, toApiError } from '../errors.js';
 import { afterwards } from '../http/layers.js';
 import { settleUnreadBody } from '../http/unread-body.js';
 import { answerJson, setHeader } from '../request/answers.js';
-import { type Context, errorOf, type Layer } from '../request/state.js';
+import type { Context, Layer } from '../request/state.js';
 
 /** Turns whatever the layers within throw, or leave unanswered, into an error body. The only writer of error bodies. */
 export function reportErrors(): Layer {
@@ -18,7 +18,7 @@ export function reportErrors(): Layer {
       },
       async (thrown: unknown) => {
         await turnEnd();
-        answerError(ctx, errorOf(ctx, thrown));
+        answerError(ctx, toApiError(thrown));
         settleUnreadBody(ctx);
       },
     );

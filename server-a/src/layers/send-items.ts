@@ -2,7 +2,7 @@ import type { Histogram } from 'prom-client';
 import { ownerNames } from '../attempt/owners.js';
 import { deadlineOf } from '../attempt/time-limits.js';
 import { isoNow } from '../clock.js';
-import { type ApiError, internalError, renderError } from '../errors.js';
+import { type ApiError, internalError, renderError, toApiError } from '../errors.js';
 import { composed } from '../http/layers.js';
 import type { DayUsage } from '../redis/calls.js';
 import { answerJson, headerOf } from '../request/answers.js';
@@ -10,7 +10,6 @@ import type { BatchItem } from '../request/batch.js';
 import { parseIdempotencyKey } from '../request/idempotency-key.js';
 import {
   type Context,
-  errorOf,
   fromEarlierLayer,
   type Layer,
   RequestState,
@@ -57,7 +56,7 @@ export function sendItems(parts: SendItemsParts): Layer {
         // Not async: what such a function keeps while it waits is the largest part of an item's garbage.
         return sendItem(itemCtx, item, usage).then(
           () => end(itemCtx.state.json === undefined ? noAnswer() : undefined),
-          (thrown: unknown) => end(errorOf(itemCtx, thrown)),
+          (thrown: unknown) => end(toApiError(thrown)),
         );
       }),
     );

@@ -2,7 +2,7 @@
 import type { Middleware as KoaMiddleware, Next, ParameterizedContext } from 'koa';
 import type { Admitted, Attempt } from '../attempt/attempt.js';
 import type { ApiKey, Client, Provider, Registry } from '../config/registry.js';
-import { type ApiError, toApiError } from '../errors.js';
+import type { ApiError } from '../errors.js';
 import type { PublishOutcome } from '../rabbitmq/publisher.js';
 import type { Standing } from '../redis/calls.js';
 import type { BatchItem } from './batch.js';
@@ -98,15 +98,6 @@ export type Context = ParameterizedContext<RequestState>;
 
 /** A layer of the pipeline. */
 export type Layer = KoaMiddleware<RequestState>;
-
-/**
- * Returns what was thrown as an {@link ApiError}. Of an error that nobody foresaw it is not known, from the provider gate on,
- * whether it came after a publish.
- */
-export function errorOf({ state }: Pick<SendContext, 'state'>, thrown: unknown): ApiError {
-  const isBeforePublish = state.providersEffective === undefined && state.items === undefined;
-  return toApiError(thrown, isBeforePublish ? 'no' : 'unknown');
-}
 
 /**
  * Returns a field that an earlier layer must have set.

@@ -54,17 +54,6 @@ test('report errors: anything else thrown -> INTERNAL_ERROR that shows nothing o
   }
 });
 
-for (const [where, state] of [
-  ['behind the provider gate', { providersEffective: [] }],
-  ['of a batch whose items are at work', { items: [] }],
-] as const) {
-  test(`report errors: what nobody foresaw, ${where} -> it is not known whether a message was sent`, async (t) => {
-    const ctx = contextOf({ state });
-    await runLayers(ctx, reportErrors(), () => Promise.reject(new TypeError('of ours')));
-    t.like(parseObject(String(ctx.state.json)), { details: { accepted: 'unknown', retry: 'same_key' } });
-  });
-}
-
 for (const [status, code] of [
   [404, 'NOT_FOUND'],
   [405, 'METHOD_NOT_ALLOWED'],
