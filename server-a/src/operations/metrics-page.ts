@@ -7,7 +7,7 @@ import type { Layer } from '../request/state.js';
 import { metricsText } from './metrics-text.js';
 import { countReader, type Page, Pages } from './page-bytes.js';
 import { PageSender } from './page-sender.js';
-import { SharedRun } from './shared-run.js';
+import { LEAST_PAUSE_MS, SharedRun } from './shared-run.js';
 
 /** What is looked at when the page is asked for, instead of being kept up to date at every request. */
 export interface MetricsPageParts {
@@ -24,7 +24,7 @@ const SEND_LIMIT_MS = 10_000;
  * Milliseconds between two pages: a second for each megabyte of the last one, so that scrapers cost the senders the same
  * however many series there are. A scraper waits five seconds at the most, of the ten that Prometheus has by default.
  */
-const pauseAfter = (bytes: number): number => Math.min(Math.max(250, bytes / 1000), 5000);
+const pauseAfter = (bytes: number): number => Math.min(Math.max(LEAST_PAUSE_MS, bytes / 1000), 5000);
 
 const bytesIn = ({ pieces }: Page): number => pieces.reduce((bytes, { length }) => bytes + length, 0);
 

@@ -42,7 +42,7 @@ export async function* metricsText(registry: Registry): AsyncGenerator<string> {
 }
 
 /**
- * Gathers the lines of one turn, in an array that is used again: added to a text one by one, they would be three times the
+ * Gathers the lines of one turn, in an array that is used again: added to a text one by one, they would be more
  * garbage, for which each scavenge comes sooner, and the slowest hundredth of the senders' requests are those that wait for
  * a scavenge.
  */

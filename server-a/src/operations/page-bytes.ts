@@ -14,10 +14,7 @@ export interface Page {
   readers: number;
 }
 
-/**
- * Bytes of a buffer, and of a piece: some 50 µs of the system's work to send. In smaller ones, the same bytes take twice the
- * CPU and garbage.
- */
+/** Bytes of a buffer, and of a piece. Each piece that is sent leaves garbage of its own, so they are not smaller. */
 const ROOM_BYTES = 64 * 1024;
 
 /** A page, and the buffers that its pieces lie in, one in each. */

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 
 /**
  * Writes pages to scrapers: in each turn of the event loop one piece, however many scrapers there are and however fast they
- * read. To write a piece takes the system some 50 µs, for which the requests of that turn wait.
+ * read. While the system takes a piece, the requests of that turn wait.
  */
 export class PageSender {
   /** Writes the next piece of each answer that can take one, first come, first served. */

@@ -1,5 +1,5 @@
-/** Milliseconds after every run in which none begins, at the least. */
-const LEAST_PAUSE_MS = 250;
+/** Milliseconds after a run in which none begins, where its result does not ask for more. */
+export const LEAST_PAUSE_MS = 250;
 
 /**
  * Some work for many who ask at once: one run serves all who asked before it began, and runs keep a distance, so that
